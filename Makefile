@@ -1,0 +1,83 @@
+# Everything runs in $(VENV), which the first target makes and later ones reuse:
+# `make demo` or `make test` on a fresh clone is all the set-up there is.
+
+PYTHON ?= python3
+VENV ?= .venv
+FUZZ_SECONDS ?= 60
+PYTEST_ARGS ?=
+# For example BENCH_ARGS=--quick, or --markdown table.md --svg chart.svg
+BENCH_ARGS ?=
+
+bin := $(VENV)/bin
+dev := $(VENV)/.dev-installed
+# What an editable install must be made again for: the dependencies and the scripts are stated there.
+project := pyproject.toml
+
+# The parts, by pytest-benchmark; compare.py measures whole processes.
+parts := $(wildcard benchmarks/test_*.py)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test check bench fuzz fuzz-install vectors clean
+
+help: ## show this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
+
+demo: $(dev) ## make a key, seal real files, change who may open them, get every byte back
+	@PATH="$(abspath $(bin)):$$PATH" bash examples/demo.sh
+
+test: $(dev) ## run every test
+	@$(bin)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: $(dev) ## lint, formatting, types, and which module may import which
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy --strict
+	@$(bin)/python -m pytest tests/test_layers.py
+
+bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg and the Python peers
+	@[ -z "$(parts)" ] || $(bin)/python -m pytest $(parts) -o addopts= -q --import-mode=importlib \
+		--benchmark-only --benchmark-columns=median,iqr,ops
+	@$(bin)/python benchmarks/compare.py $(BENCH_ARGS)
+
+fuzz: fuzz-install ## run every fuzz target for FUZZ_SECONDS (60) each
+	@found=0; for target in fuzz/fuzz_*.py; do \
+		[ -e "$$target" ] || continue; \
+		found=$$((found + 1)); name=$$(basename "$$target" .py); name=$${name#fuzz_}; \
+		mkdir -p "fuzz/out/$$name/new"; seeds="fuzz/corpus/$$name"; [ -d "$$seeds" ] || seeds=; \
+		echo "fuzz $$name, $(FUZZ_SECONDS) s"; \
+		$(bin)/python "$$target" -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
+			-artifact_prefix="fuzz/out/$$name/" "fuzz/out/$$name/new" $$seeds > "fuzz/out/$$name/log" 2>&1 \
+			|| { cat "fuzz/out/$$name/log"; echo "fuzz $$name: a finding, kept in fuzz/out/$$name/"; exit 1; }; \
+		sed -n 's/^stat::number_of_executed_units: */  inputs: /p' "fuzz/out/$$name/log"; \
+	done; [ "$$found" -gt 0 ] || { echo "fuzz: no fuzz/fuzz_*.py was found"; exit 1; }
+
+fuzz-install: $(VENV)/.fuzz-installed
+
+vectors: $(dev) ## generate spec/vectors again
+	@$(bin)/python -m spec.make_vectors
+
+clean: ## remove the environment, the caches and what runs have left
+	rm -rf $(VENV) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist fuzz/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(bin)/python:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("tera needs Python 3.11 or newer: make PYTHON=python3.12 …")'
+	@echo "making $(VENV) (once)"
+	@$(PYTHON) -m venv $(VENV)
+
+$(dev): $(project) | $(bin)/python
+	@echo "installing tera and its tools into $(VENV) (once)"
+	@$(bin)/python -m pip install -q -e '.[dev]'
+	@touch $@
+
+$(VENV)/.bench-installed: $(dev)
+	@$(bin)/python -m pip install -q -e '.[bench]'
+	@touch $@
+
+$(VENV)/.fuzz-installed: $(dev)
+	@$(bin)/python -m pip install -q -e '.[fuzz]'
+	@touch $@

@@ -1,0 +1,1 @@
+"""Containers as a whole: sealing, opening, reading, rewrapping, with files and pipes."""

@@ -1,0 +1,1 @@
+"""Keys, key encapsulation, signatures, hashes: the only layer that touches a cryptographic library."""

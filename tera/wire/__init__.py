@@ -1,0 +1,1 @@
+"""Encodings without keys: canonical msgpack and Bech32."""

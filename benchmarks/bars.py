@@ -52,9 +52,7 @@ def speed_bars(setting: Setting, table: Table) -> list[Bar]:
         bars.append(Bar(f"{work}, against `age -{label[0]}`", to_age, against_age, "×", True))
         others = [peer.name for peer in setting.peers if peer.name not in ("tera", "cat", "age")]
         ratios = [(results.ratio("tera", name, label), name) for name in others]
-        nearest, name = min(
-            ((ratio, name) for ratio, name in ratios if ratio is not None), default=(None, "")
-        )
+        nearest, name = min(((ratio, name) for ratio, name in ratios if ratio is not None), default=(None, ""))
         note = f"the fastest other: {name}" if name else ""
         bars.append(Bar(f"{work}, against every other peer", nearest, 1.0, "×", True, note))
     return bars
@@ -62,11 +60,7 @@ def speed_bars(setting: Setting, table: Table) -> list[Bar]:
 
 def text_bars(setting: Setting, table: Table) -> list[Bar]:
     ratio = table.results.ratio("tera", "zstd", "encode")
-    return [
-        Bar(
-            f"encode {human(table.size)} of text, rate against one thread of `zstd -3`", ratio, 1.6, "×", True
-        )
-    ]
+    return [Bar(f"encode {human(table.size)} of text, rate against one thread of `zstd -3`", ratio, 1.6, "×", True)]
 
 
 def files_bars(setting: Setting, table: Table) -> list[Bar]:
@@ -170,9 +164,7 @@ def million(setting: Setting) -> list[Bar]:
     target = setting.work / "many.tera"
     seconds, peaks, walls = [], [], []
     try:
-        made, _ = ask_library(
-            setting, "make", str(target), str(setting.keys / "pub.txt"), str(setting.entries)
-        )
+        made, _ = ask_library(setting, "make", str(target), str(setting.keys / "pub.txt"), str(setting.entries))
         for _ in range(setting.rounds):
             answer, sample = ask_library(setting, "list", str(target), str(setting.keys / "key.txt"))
             if answer["count"] != setting.entries:
@@ -190,9 +182,7 @@ def million(setting: Setting) -> list[Bar]:
     ]
 
 
-def small_work(
-    setting: Setting, label: str, target: Path, argv: tuple[str, ...], copied: Path | None
-) -> float:
+def small_work(setting: Setting, label: str, target: Path, argv: tuple[str, ...], copied: Path | None) -> float:
     """Median seconds of a whole process over a container, copied anew each time if `copied` is given."""
     tera = needed(setting)
 

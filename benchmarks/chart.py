@@ -87,9 +87,7 @@ def draw(setting: Setting, table: Table) -> str:
     for number, row in enumerate(found):
         top = TOP + number * GROUP
         kind = ' class="ours"' if row.name == "tera" else ""
-        body.append(
-            f'<text{kind} text-anchor="end" x="{LEFT - 10}" y="{top + 19}">{html.escape(row.name)}</text>'
-        )
+        body.append(f'<text{kind} text-anchor="end" x="{LEFT - 10}" y="{top + 19}">{html.escape(row.name)}</text>')
         if not row.shares:
             body.append(f'<text class="quiet" x="{LEFT + 6}" y="{top + 19}">absent</text>')
         for side in range(len(row.shares)):

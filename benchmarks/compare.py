@@ -60,9 +60,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--patience", type=float, default=60, help="seconds: a slower peer runs once (60)")
     parser.add_argument("--seed", type=int, default=1, help="of the corpora (1)")
     parser.add_argument("--only", type=names_of(ROWS), default=list(ROWS), help=f"some of {','.join(ROWS)}")
-    parser.add_argument(
-        "--peers", type=names_of(roster), default=list(roster), help=f"some of {','.join(roster)}"
-    )
+    parser.add_argument("--peers", type=names_of(roster), default=list(roster), help=f"some of {','.join(roster)}")
     parser.add_argument("--dir", type=Path, default=shared if shared.is_dir() else None, help="where to work")
     parser.add_argument("--python", default=sys.executable, help="runs tera and the Python peers")
     parser.add_argument("--markdown", type=Path, help="write the tables here as well")
@@ -125,9 +123,7 @@ def main() -> int:
     options = arguments()
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    with tempfile.TemporaryDirectory(
-        prefix="tera-bench-", dir=options.dir, ignore_cleanup_errors=True
-    ) as made:
+    with tempfile.TemporaryDirectory(prefix="tera-bench-", dir=options.dir, ignore_cleanup_errors=True) as made:
         work = Path(made)
         try:
             setting = setting_of(options, work)

@@ -83,9 +83,7 @@ def same_tree(ours: Path, theirs: Path) -> bool:
     """Whether two folders hold the same files with the same bytes."""
     names = sorted(path.relative_to(ours) for path in ours.rglob("*") if path.is_file())
     others = sorted(path.relative_to(theirs) for path in theirs.rglob("*") if path.is_file())
-    return names == others and all(
-        (ours / name).read_bytes() == (theirs / name).read_bytes() for name in names
-    )
+    return names == others and all((ours / name).read_bytes() == (theirs / name).read_bytes() for name in names)
 
 
 def same_file(ours: Path, theirs: Path) -> bool:

@@ -157,9 +157,7 @@ def one_round(entrant: Entrant, work: Path, label: str) -> dict[str, Sample]:
     return measured
 
 
-def compete(
-    entrants: Sequence[Entrant], work: Path, rounds: int, patience: float = 0.0, warm: bool = True
-) -> Results:
+def compete(entrants: Sequence[Entrant], work: Path, rounds: int, patience: float = 0.0, warm: bool = True) -> Results:
     """A warm-up round, whose output is checked, then the measured rounds.
 
     patience: an entrant whose warm-up took longer, in seconds, is measured once only; 0 means never.

@@ -203,8 +203,7 @@ def layers(tree: Tree) -> Iterator[str]:
 def cycles(tree: Tree) -> Iterator[str]:
     """No module reaches itself, lazy imports and those of types included."""
     edges = {
-        name: {found.target for found in imports(module, tree)} & tree.keys() - {name}
-        for name, module in tree.items()
+        name: {found.target for found in imports(module, tree)} & tree.keys() - {name} for name, module in tree.items()
     }
     while ends := {name for name, targets in edges.items() if not targets}:
         edges = {name: targets - ends for name, targets in edges.items() if name not in ends}
@@ -225,9 +224,7 @@ def doors(tree: Tree) -> Iterator[str]:
                 continue
             if door is None:
                 yield f"{module.path}:{found.line}: imports {package}, which has no door"
-            elif not f"{module.name}.".startswith(f"{door}.") and not (
-                door == "tera.cli" and module.layer == "cli"
-            ):
+            elif not f"{module.name}.".startswith(f"{door}.") and not (door == "tera.cli" and module.layer == "cli"):
                 yield f"{module.path}:{found.line}: imports {package}, whose door is {door}"
 
 

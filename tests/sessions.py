@@ -88,9 +88,7 @@ def blocks(markdown: str, name: str = "") -> Iterator[Block]:
                 raise Drift(f"{name}:{start}: the block is never closed")
             text = "\n".join(inner.removeprefix(fence["indent"]) for inner in lines[start:at])
             if not excused and fence["label"] in UNRUN_TWINS:
-                raise Drift(
-                    f"{name}:{start}: label {fence['label']}: say console or python, so that it is run"
-                )
+                raise Drift(f"{name}:{start}: label {fence['label']}: say console or python, so that it is run")
             if not excused and fence["label"] in RUN:
                 yield Block(fence["label"], start + 1, text)
             at += 1

@@ -124,9 +124,7 @@ def test_a_module_outside_the_layers_is_refused() -> None:
 def test_a_cycle_within_a_layer_is_refused(back: str) -> None:
     tree = small(wire__a="from tera.wire import b", wire__b="from tera.wire import c", wire__c=back)
     assert list(layers.layers(tree)) == []
-    assert list(layers.cycles(tree)) == [
-        "import cycle: tera.wire.a -> tera.wire.b -> tera.wire.c -> tera.wire.a"
-    ]
+    assert list(layers.cycles(tree)) == ["import cycle: tera.wire.a -> tera.wire.b -> tera.wire.c -> tera.wire.a"]
 
 
 @pytest.mark.parametrize("package", sorted(layers.DOORS))
@@ -183,9 +181,7 @@ def test_a_function_of_ones_own_named_open_passes() -> None:
     assert list(layers.purity(small(crypto__hpke="def open(enc):\n    return enc\nopen(b'')"))) == []
 
 
-@pytest.mark.parametrize(
-    "text", ["print('x')", "import logging", "def late():\n    from logging import getLogger"]
-)
+@pytest.mark.parametrize("text", ["print('x')", "import logging", "def late():\n    from logging import getLogger"])
 def test_talk_below_the_command_line_is_refused(text: str) -> None:
     assert len(list(layers.silence(small(codec__writer=text)))) == 1
     assert list(layers.silence(small(cli__show=text))) == []
@@ -193,15 +189,11 @@ def test_talk_below_the_command_line_is_refused(text: str) -> None:
 
 def test_a_file_over_400_lines_is_refused() -> None:
     assert list(layers.size(small(wire__long="x = 1\n" * 399))) == []
-    assert list(layers.size(small(wire__long="x = 1\n" * 400))) == [
-        "tera/wire/long.py: 401 lines, at most 400"
-    ]
+    assert list(layers.size(small(wire__long="x = 1\n" * 400))) == ["tera/wire/long.py: 401 lines, at most 400"]
 
 
 def test_a_module_without_a_docstring_is_refused() -> None:
-    assert list(layers.docstrings(layers.parse({"tera/errors.py": "x = 1"}))) == [
-        "tera/errors.py: has no docstring"
-    ]
+    assert list(layers.docstrings(layers.parse({"tera/errors.py": "x = 1"}))) == ["tera/errors.py: has no docstring"]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,7 @@ DOCUMENTS = ["README.md", *sorted(str(p.relative_to(PROJECT)) for p in PROJECT.g
 
 @pytest.mark.parametrize("document", DOCUMENTS)
 def test_a_document_that_says_what_does_not_happen_is_refused(document: str, tmp_path: Path) -> None:
-    assert shutil.which("tera", path=str(Path(sys.executable).parent)), (
-        "tera is not installed beside this Python"
-    )
+    assert shutil.which("tera", path=str(Path(sys.executable).parent)), "tera is not installed beside this Python"
     assert sessions.run(PROJECT / document, tmp_path) > 0, f"{document} has no block that runs"
 
 
@@ -58,9 +56,7 @@ def test_a_command_may_go_on_over_lines(tmp_path: Path) -> None:
     play(
         tmp_path,
         *console("$ cat <<EOF", "> first", ">", "> third", "> EOF", "first", "", "third"),
-        *console(
-            "$ echo one \\", "    two", "one two", "", "$ for n in 1 2; do", "> echo $n", "> done", "1", "2"
-        ),
+        *console("$ echo one \\", "    two", "one two", "", "$ for n in 1 2; do", "> echo $n", "> done", "1", "2"),
     )
 
 

@@ -63,15 +63,20 @@ def unlock(front: Front, identities: Sequence[Identity]) -> tuple[bytes, int]:
     tried = False
     for members in candidates:
         shares: list[bytes] = []
-        # Within a group too: a passphrase is worth trying only if the other shares are there.
+        missing = False
+        # A passphrase comes last here too: it is worth Argon2id's time only if nothing else is missing.
         for stanza in sorted(members, key=lambda stanza: stanza.type == access.ARGON2ID):
+            if stanza.type == access.ARGON2ID:
+                if missing:
+                    break
+                tried = tried or any(slow)
             share, broken = _open_one(stanza, front.bind, fast_first)
             changed = changed or broken
             if share is None:
-                tried = tried or (stanza.type == access.ARGON2ID and any(slow))
-                break
-            shares.append(share)
-        else:
+                missing = True
+            else:
+                shares.append(share)
+        if not missing and len(shares) == len(members):
             return xor(*shares), members[0].group
     if changed:
         raise changed
@@ -80,9 +85,7 @@ def unlock(front: Front, identities: Sequence[Identity]) -> tuple[bytes, int]:
     raise NoKey("none of the keys at hand opens this container")
 
 
-def _open_one(
-    stanza: Stanza, bind: bytes, identities: Sequence[Identity]
-) -> tuple[bytes | None, BadStanza | None]:
+def _open_one(stanza: Stanza, bind: bytes, identities: Sequence[Identity]) -> tuple[bytes | None, BadStanza | None]:
     broken: BadStanza | None = None
     for identity in identities:
         try:

@@ -54,6 +54,18 @@ class FileOutput:
         with _translated(self.path):
             write_all(self._fd, offset, data)
 
+    def copy_from(self, fd: int, start: int, length: int, offset: int) -> None:
+        """Copy a range of another file; where the file system can, blocks are shared and not copied."""
+        with _translated(self.path):
+            while length:
+                try:
+                    done = os.copy_file_range(fd, self._fd, min(length, 1 << 30), start, offset)
+                except OSError:  # another file system, or one that cannot
+                    done = os.pwrite(self._fd, os.pread(fd, min(length, 8 << 20), start), offset)
+                if not done:
+                    raise OutputUnavailable(f"{self.path}: the source became shorter")
+                start, offset, length = start + done, offset + done, length - done
+
     def commit(self) -> None:
         """fsync, then give it its name. Raises OutputExists if somebody took the name meanwhile."""
         with _translated(self.path):
@@ -138,6 +150,16 @@ class StreamOutput:
 
     def abort(self) -> None:
         """What was written cannot be taken back."""
+
+
+def existing_file(output: object) -> tuple[int, int] | None:
+    """Return device and inode of the file that an output is or will replace, so that it is never its own
+    input."""
+    try:
+        found = os.stat(output) if isinstance(output, str | os.PathLike) else os.fstat(output.fileno())  # type: ignore[attr-defined]
+    except (OSError, AttributeError, ValueError):
+        return None
+    return (found.st_dev, found.st_ino) if stat.S_ISREG(found.st_mode) else None
 
 
 def write_all(fd: int, offset: int, data: bytes | memoryview) -> None:

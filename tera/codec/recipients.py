@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable
-from typing import Final, Protocol, runtime_checkable
+from typing import Any, Final, Protocol, runtime_checkable
 
 from tera.crypto import hpke, kdf, kem, wrap
 from tera.crypto.hashes import fingerprint
-from tera.crypto.random import Random
+from tera.crypto.random import Random, system
 from tera.errors import BadInput, BadKey, BadStanza
 from tera.format import access
 from tera.format.access import Stanza
@@ -171,7 +171,7 @@ class Passphrase:
 
     def wrap(self, share: bytes, bind: bytes, group: int, random: Random) -> Stanza:
         """See `Recipient`."""
-        params = [*self._cost, random(wrap.SALT_LENGTH)]
+        params: list[Any] = [*self._cost, random(wrap.SALT_LENGTH)]
         return _wrap(access.ARGON2ID, group, params, self._derive(params), share, bind)
 
     def unwrap(self, stanza: Stanza, bind: bytes) -> bytes | None:
@@ -180,10 +180,9 @@ class Passphrase:
             return None
         return _unwrap(stanza, self._derive(stanza.params), bind)
 
-    def _derive(self, params: list[int | bytes]) -> bytes:
+    def _derive(self, params: list[Any]) -> bytes:
         m_kib, t, p, salt = params
-        assert isinstance(salt, bytes)
-        return kdf.argon2id(self._secret, salt, m_kib=int(m_kib), t=int(t), p=int(p))
+        return kdf.argon2id(self._secret, salt, m_kib=m_kib, t=t, p=p)
 
 
 class KeyEncryptionKey:
@@ -200,7 +199,7 @@ class KeyEncryptionKey:
 
     def wrap(self, share: bytes, bind: bytes, group: int, random: Random) -> Stanza:
         """See `Recipient`."""
-        params = [self.key_id, random(wrap.SALT_LENGTH)]
+        params: list[Any] = [self.key_id, random(wrap.SALT_LENGTH)]
         return _wrap(access.KEK, group, params, self._key, share, bind)
 
     def unwrap(self, stanza: Stanza, bind: bytes) -> bytes | None:
@@ -208,6 +207,11 @@ class KeyEncryptionKey:
         if stanza.type != access.KEK or stanza.params[0] != self.key_id:
             return None
         return _unwrap(stanza, self._key, bind)
+
+
+def generate_key(name: str = "xwing", *, random: Random = system) -> PrivateKey:
+    """Make a private key: "xwing", "mlkem1024-p384", "mlkem768" or "mlkem1024"."""
+    return PrivateKey.generate(kem.by_name(name).type, random=random)
 
 
 def _open_hinted(
@@ -226,11 +230,9 @@ def _open_hinted(
         return None
 
 
-def _wrap(type: int, group: int, params: list[int | bytes], secret: bytes, share: bytes, bind: bytes) -> Stanza:
+def _wrap(type: int, group: int, params: list[Any], secret: bytes, share: bytes, bind: bytes) -> Stanza:
     info = wrap_info(bind, type, canonical.pack(params))
-    salt = params[-1]
-    assert isinstance(salt, bytes)
-    return Stanza(group, type, b"", list(params), wrap.wrap(secret, salt, info, share))
+    return Stanza(group, type, b"", params, wrap.wrap(secret, params[-1], info, share))
 
 
 def _unwrap(stanza: Stanza, secret: bytes, bind: bytes) -> bytes | None:

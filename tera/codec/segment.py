@@ -213,5 +213,3 @@ def _buffer(name: str, size: int) -> memoryview:
         found = memoryview(bytearray(size))
         setattr(_scratch, name, found)
     return found
-
-

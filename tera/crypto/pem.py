@@ -93,13 +93,9 @@ def dump_private(stanza_type: int, seed: bytes, password: bytes | None) -> bytes
     key = _library(stanza_type, "Private", seed)
     try:
         encryption = (
-            serialization.NoEncryption()
-            if password is None
-            else serialization.BestAvailableEncryption(password)
+            serialization.NoEncryption() if password is None else serialization.BestAvailableEncryption(password)
         )
-        pem: bytes = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption
-        )
+        pem: bytes = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
     except ValueError:
         raise BadInput("this passphrase cannot protect a private key: it is empty or too long") from None
     return pem

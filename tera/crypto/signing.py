@@ -49,9 +49,7 @@ class SigningKey:
         self.seed = bytes(seed)
         self._mldsa = MLDSA65PrivateKey.from_seed_bytes(self.seed[:32])
         self._ed25519 = Ed25519PrivateKey.from_private_bytes(self.seed[32:])
-        self.public = (
-            self._mldsa.public_key().public_bytes_raw() + self._ed25519.public_key().public_bytes_raw()
-        )
+        self.public = self._mldsa.public_key().public_bytes_raw() + self._ed25519.public_key().public_bytes_raw()
 
     @classmethod
     def from_seed(cls, seed: bytes) -> SigningKey:

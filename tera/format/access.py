@@ -90,7 +90,7 @@ def parse_access(body: bytes, authorities: tuple[bytes, ...]) -> tuple[Stanza, .
 
 def pack_access(stanzas: tuple[Stanza, ...]) -> bytes:
     """Return `u32(len) || access_map`: the body before slack and MAC."""
-    value = [1, [[s.group, s.type, s.hint, s.params, s.ct] for s in stanzas]]
+    value: list[Any] = [1, [[s.group, s.type, s.hint, s.params, s.ct] for s in stanzas]]
     packed = canonical.pack(value)
     return len(packed).to_bytes(4, "big") + packed
 

@@ -56,29 +56,47 @@ class Front:
             raise AccessMac("the recipients' section was changed")
 
 
-def parse_front(pull: Pull) -> Front:
-    """Read and check everything before the payload, in the order of spec/container.md, without a key."""
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """What stands before ACCESS: CORE and POLICY, and the hashes over them."""
+
+    core: Core
+    h_core: bytes
+    commitment: bytes
+    bind: bytes
+    policy: bytes | None
+    bytes: bytes
+
+
+def parse_prefix(pull: Pull) -> Prefix:
+    """Read and check preamble, CORE and POLICY."""
     preamble = pull(len(s.PREAMBLE))
     s.check_preamble(preamble)
     header, core_body = _section(pull, s.CORE)
     core_map, commitment = core_body[:-KC_LENGTH], core_body[-KC_LENGTH:]
     core = parse_core(core_map)
-    prefix = preamble + header + core_body
+    read = preamble + header + core_body
     policy = None
     if isinstance(core.rules, DynamicRules):
         header, policy = _section(pull, s.POLICY)
         check_policy(policy)
-        prefix += header + policy
-    _, access_body = _section(pull, s.ACCESS)
+        read += header + policy
     h_core = core_hash(core_map)
+    return Prefix(core, h_core, commitment, bind_hash(h_core, commitment), policy, read)
+
+
+def parse_front(pull: Pull) -> Front:
+    """Read and check everything before the payload, in the order of spec/container.md, without a key."""
+    prefix = parse_prefix(pull)
+    _, access_body = _section(pull, s.ACCESS)
     return Front(
-        core=core,
-        h_core=h_core,
-        commitment=commitment,
-        bind=bind_hash(h_core, commitment),
-        policy=policy,
-        stanzas=parse_access(access_body, core.authorities),
-        prefix=prefix,
+        core=prefix.core,
+        h_core=prefix.h_core,
+        commitment=prefix.commitment,
+        bind=prefix.bind,
+        policy=prefix.policy,
+        stanzas=parse_access(access_body, prefix.core.authorities),
+        prefix=prefix.bytes,
         access_body=access_body,
     )
 

@@ -181,14 +181,19 @@ class Index:
         """Return the length of an ENTRY body."""
         return self._entry_lengths[position]
 
-    def frames(self, position: int) -> array[int]:
-        """Return the stored lengths of an entry's frames."""
+    def frame(self, position: int, number: int) -> int:
+        """Return the stored length of an entry's frame."""
+        return self._frame_lengths[self._first_frames[position] + number]
+
+    def stored_before(self, position: int, number: int) -> int:
+        """Return the stored lengths of an entry's frames before `number`, added up."""
         first = self._first_frames[position]
-        return self._frame_lengths[first : first + records.frame_count(self._sizes[position])]
+        return self._stored[first + number] - self._stored[first]
 
     def offset(self, position: int) -> int:
         """Return where the ENTRY record starts in DATA's plaintext."""
-        return self._offsets[position]
+        found: int = self._offsets[position]
+        return found
 
     def leaf(self, block: int) -> memoryview:
         """Return the leaf of a block of DATA."""
@@ -200,22 +205,26 @@ class Index:
         return array("Q", accumulate(counts, initial=0))
 
     @cached_property
+    def _stored(self) -> array[int]:
+        return array("Q", accumulate(self._frame_lengths, initial=0))
+
+    @cached_property
     def _offsets(self) -> array[int]:
-        stored = array("Q", accumulate(self._frame_lengths, initial=0))
+        stored = self._stored
         firsts = self._first_frames
 
         def lengths() -> Iterable[int]:
             for position, entry in enumerate(self._entry_lengths):
                 first, after = firsts[position], firsts[position + 1]
-                yield _PER_ENTRY + entry + (after - first) * records.FRAME_HEAD + stored[after] - stored[first]
+                yield (_PER_ENTRY + entry + (after - first) * records.FRAME_HEAD + stored[after] - stored[first])
 
         return array("Q", accumulate(lengths(), initial=records.HEADER + self.manifest_length))
 
     def _record_length(self) -> int:
+        """The length of all records before the padding."""
         frames = len(self._frame_lengths) * records.FRAME_HEAD + sum(self._frame_lengths)
-        return (
-            records.HEADER + self.manifest_length + len(self) * _PER_ENTRY + sum(self._entry_lengths) + frames
-        )
+        total: int = records.HEADER + self.manifest_length + len(self) * _PER_ENTRY + sum(self._entry_lengths) + frames
+        return total
 
     def _check_columns(self, count: int) -> None:
         if not 1 <= self.manifest_length <= limits.MANIFEST:

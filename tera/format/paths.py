@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from operator import methodcaller
 from typing import Final
 
-from tera.errors import BadPath
+from tera.errors import BadIndex, BadPath
 from tera.format import limits
 
 # Control characters, the backslash (a separator elsewhere), and what turns the text's direction.
@@ -42,13 +42,13 @@ def check_path(path: str) -> bytes:
 
 
 def parse_column(column: bytes, count: int) -> list[str]:
-    """Return the paths of an index: each followed by one zero byte. Raises BadPath.
+    """Return the paths of an index: each followed by one zero byte. Raises BadPath or BadIndex.
 
     All are looked at together, and one by one only if something is found: a million calls of `check_path`
     take seconds, and so do regular expressions that count (8 s, against 0.3 s for all of this).
     """
     if column.count(0) != count or (count and column[-1]):
-        raise BadPath("the index holds another number of paths than it says")
+        raise BadIndex("the index holds another number of paths than it says")
     if not count:
         return []
     try:

@@ -96,7 +96,7 @@ def parse_entry(body: bytes) -> EntryHead:
     found = schema.exact_map(value, ("mode", "mtime", "path", "type"), BadRecord, "ENTRY", ("mime", "x"))
     mime = found.get("mime")
     if "mime" in found:
-        schema.text(mime, limits.MIME_BYTES, BadRecord, "mime")
+        mime = schema.text(mime, limits.MIME_BYTES, BadRecord, "mime")
         if not mime.isascii() or not mime.isprintable():
             raise BadRecord("mime is not printable ASCII")
     extensions = found.get("x", {})
@@ -104,8 +104,7 @@ def parse_entry(body: bytes) -> EntryHead:
         raise BadRecord("x is not a map, or empty")
     if not isinstance(found["path"], str):
         raise BadRecord("path is not a str")
-    check_path(found["path"])
-    return EntryHead(
+    head = EntryHead(
         path=found["path"],
         type=schema.integer(found["type"], FILE, DIRECTORY, BadRecord, "type"),
         mode=schema.integer(found["mode"], 0, 0o777, BadRecord, "mode"),
@@ -113,6 +112,8 @@ def parse_entry(body: bytes) -> EntryHead:
         mime=mime,
         extensions=extensions,
     )
+    check_path(head.path)
+    return head
 
 
 def pack_record(type: int, body: bytes) -> bytes:

@@ -7,6 +7,7 @@ what the shapes are stands with the structures.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any, TypeAlias
 
 from tera.errors import Malformed
@@ -57,7 +58,7 @@ def array(value: Any, high: int, error: Error, what: str, low: int = 0) -> list[
 
 def ascending(values: list[Any], error: Error, what: str) -> None:
     """Check that `values` (all str or all bytes) are strictly ascending by bytes, so none occurs twice."""
-    for before, after in zip(values, values[1:], strict=False):
+    for before, after in pairwise(values):
         if before >= after:
             raise error(f"{what} is not sorted, or holds a value twice")
 

@@ -83,7 +83,7 @@ def parse_trailer(body: bytes) -> Trailer:
 
 def pack_trailer(packed_map: bytes, mac: bytes, signatures: tuple[Signature, ...]) -> bytes:
     """Return the TRAILER section, header included."""
-    value = [[sig.signer, COMPOSITE, sig.public, sig.signature] for sig in signatures]
+    value: list[list[bytes | int]] = [[sig.signer, COMPOSITE, sig.public, sig.signature] for sig in signatures]
     body = len(packed_map).to_bytes(4, "big") + packed_map + mac + canonical.pack(value)
     return s.pack_header(s.TRAILER, len(body)) + body
 

@@ -77,9 +77,7 @@ def test_another_key_info_or_stanza_does_not_open(row: kem.Kem) -> None:
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_no_bytes_bring_out_another_exception(row: kem.Kem, data: st.DataObject) -> None:
-    public = data.draw(
-        st.binary(max_size=4) | st.binary(min_size=row.public_length, max_size=row.public_length)
-    )
+    public = data.draw(st.binary(max_size=4) | st.binary(min_size=row.public_length, max_size=row.public_length))
     ct = data.draw(st.binary(min_size=row.ct_length, max_size=row.ct_length))
     for act in (
         lambda: row.check_public(public),

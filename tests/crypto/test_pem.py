@@ -140,9 +140,7 @@ def tlv(tag: int, body: bytes) -> bytes:
 
 
 def frame(mark: str, data: bytes) -> bytes:
-    return (
-        f"-----BEGIN {mark}-----\n".encode() + base64.encodebytes(data) + f"-----END {mark}-----\n".encode()
-    )
+    return f"-----BEGIN {mark}-----\n".encode() + base64.encodebytes(data) + f"-----END {mark}-----\n".encode()
 
 
 def pkcs8(row: kem.Kem, key: bytes) -> bytes:

@@ -127,9 +127,7 @@ def test_a_wrong_length_of_seed_is_refused(length: int) -> None:
 
 
 @settings(max_examples=30, deadline=None)
-@given(
-    st.binary(max_size=3) | st.binary(min_size=1984, max_size=1984), st.binary(min_size=3373, max_size=3373)
-)
+@given(st.binary(max_size=3) | st.binary(min_size=1984, max_size=1984), st.binary(min_size=3373, max_size=3373))
 def test_no_bytes_bring_out_another_exception(public: bytes, signature: bytes) -> None:
     with pytest.raises(TeraError):
         signing.verify(public, b"m", signature, b"c")
@@ -172,8 +170,6 @@ def test_ml_dsa_signatures_that_must_be_refused_are_refused_in_the_composite() -
         public = bytes.fromhex(group["publicKey"]) + ed25519.public_key().public_bytes_raw()
         for case in group["tests"]:
             with pytest.raises((BadSignature, BadKey)):
-                signing.verify(
-                    public, bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]) + bytes(64), b""
-                )
+                signing.verify(public, bytes.fromhex(case["msg"]), bytes.fromhex(case["sig"]) + bytes(64), b"")
             ran += 1
     assert ran >= 100

@@ -23,9 +23,7 @@ def test_a_share_comes_back(secret: bytes, salt: bytes, info: bytes) -> None:
 
 def test_the_construction_is_the_one_of_the_format() -> None:
     okm = kdf.expand(kdf.extract(SALT, b"secret"), INFO, 64)
-    assert wrap.wrap(b"secret", SALT, INFO, SHARE) == okm[32:] + AESGCM(okm[:32]).encrypt(
-        bytes(12), SHARE, None
-    )
+    assert wrap.wrap(b"secret", SALT, INFO, SHARE) == okm[32:] + AESGCM(okm[:32]).encrypt(bytes(12), SHARE, None)
 
 
 def test_another_secret_salt_or_info_gives_none() -> None:
@@ -67,8 +65,7 @@ def test_a_wrong_salt_length_is_refused() -> None:
 
 def test_one_gcm_ciphertext_opens_under_two_keys_but_two_keys_never_share_a_commitment() -> None:
     case = {
-        key: bytes.fromhex(value)
-        for key, value in load("adversarial", "gcm_noncommitting.json")["two_keys"].items()
+        key: bytes.fromhex(value) for key, value in load("adversarial", "gcm_noncommitting.json")["two_keys"].items()
     }
     for number in "12":
         plain = AESGCM(case["key" + number]).decrypt(case["nonce"], case["ciphertext_and_tag"], None)

@@ -76,9 +76,7 @@ def test_the_checksum_of_bech32m_is_refused() -> None:
         bech32.decode("A1LQFN3A")
 
 
-@pytest.mark.parametrize(
-    "text", ["", "1", "a1", "a1qqqqq", "1qqqqqqqq", "qqqqqqqq", "\x7f1g6xzxy", "\x201nwldj5"]
-)
+@pytest.mark.parametrize("text", ["", "1", "a1", "a1qqqqq", "1qqqqqqqq", "qqqqqqqq", "\x7f1g6xzxy", "\x201nwldj5"])
 def test_no_prefix_or_no_checksum_is_refused(text: str) -> None:
     with pytest.raises(BadKey):
         bech32.decode(text)

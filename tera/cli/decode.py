@@ -1,0 +1,90 @@
+"""tera decode: open a container into a folder.
+
+The law of this file: by default nothing is written before the container's end has been verified, also
+from a pipe; `--stream` gives that up and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from tera.cli import show
+from tera.cli.containers import below, open_container, raw
+from tera.cli.inputs import once
+from tera.cli.options import FILE, Opening, json_option, opening_options, quiet_option, signer_option
+from tera.cli.outputs import write_json
+from tera.cli.progress import Progress
+from tera.cli.talk import tell
+
+if TYPE_CHECKING:
+    from tera.codec.extract import Extracted
+
+
+@click.command(short_help="Open a container into a folder.")
+@click.argument("file", metavar="FILE", type=FILE)
+@click.argument("names", metavar="[NAME]...", nargs=-1)
+@click.option("-C", "--directory", metavar="DIR", default=".", help="Write into this folder. Default: the current one.")
+@opening_options
+@signer_option
+@click.option("-f", "--force", is_flag=True, help="Replace files that are there.")
+@click.option("--rename", is_flag=True, help="Rename what this file system cannot hold, instead of refusing it.")
+@click.option("--stream", is_flag=True, help="Write files as they come, before the container's end is verified.")
+@json_option
+@quiet_option
+def command(
+    file: str,
+    names: tuple[str, ...],
+    directory: str,
+    keys: Opening,
+    signers: Sequence[bytes],
+    force: bool,
+    rename: bool,
+    stream: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Open a container into a folder: everything, or the files and folders NAME.
+
+    FILE may be - for standard input. Everything is verified before anything is written, unless --stream is given.
+    """
+    once([file, *keys.stdin])
+    with Progress("opening", quiet=quiet) as progress:
+        if stream:
+            if names or rename:
+                raise click.UsageError("--stream takes everything, under the names that come")
+            found = _stream(file, directory, keys, signers, force, progress)
+        else:
+            with open_container(file, keys.load, signers) as container:
+                wanted = below(container.paths, names) if names else None
+                progress.total = container.size if wanted is None else None
+                found = container.extract(directory, wanted, force=force, rename=rename, progress=progress.callback)
+    if as_json:
+        write_json({"directory": directory, "entries": found.entries, "size": found.size})
+    elif not quiet:
+        what = f"{show.plural(found.entries, 'entry', 'entries')} ({show.size(found.size)})"
+        tell(f"tera: opened {what} into {directory}")
+
+
+def _stream(
+    file: str, directory: str, keys: Opening, signers: Sequence[bytes], force: bool, progress: Progress
+) -> Extracted:
+    from tera.codec.decode import decode
+
+    with raw(file) as source:
+        if isinstance(source, str):
+            with open(source, "rb") as opened:
+                return decode(
+                    opened,
+                    directory,
+                    keys.load(),
+                    signers=signers,
+                    stream=True,
+                    force=force,
+                    progress=progress.callback,
+                )
+        return decode(
+            source, directory, keys.load(), signers=signers, stream=True, force=force, progress=progress.callback
+        )

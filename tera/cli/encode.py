@@ -1,0 +1,172 @@
+"""tera encode: seal files, folders and streams into one container.
+
+The law of this file: what would fail at the end (two entries of one name, a name that cannot be stored)
+fails here before anything is read; what is skipped is named, and makes the exit code 3.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tera.cli import show
+from tera.cli.failures import SKIPPED
+from tera.cli.inputs import STDIN, once, read_file, stdin
+from tera.cli.options import FILE, Sealing, json_option, quiet_option, sealing_options, signing_keys
+from tera.cli.outputs import binary_output, write_json
+from tera.cli.progress import Progress
+from tera.cli.talk import say, tell
+from tera.errors import BadInput, BadPath
+
+if TYPE_CHECKING:
+    from tera.codec.encoder import Sealed
+
+_MANIFEST = 16 << 20
+
+
+@click.command(short_help="Seal files, folders and streams into one container.")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=FILE)
+@click.option("-o", "--output", metavar="FILE", type=FILE, help="Write it here; else to standard output.")
+@click.option("-f", "--force", is_flag=True, help="Replace the output if it is there.")
+@sealing_options
+@click.option("--manifest", metavar="FILE", type=FILE, help="A JSON text to seal with it; rules come from its `drm`.")
+@click.option("--sealed-rules", is_flag=True, help="Let only recipients read the rules.")
+@click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A tag that recipients see.")
+@click.option("--public", is_flag=True, help="Let everybody see the tags.")
+@click.option("--sign-key", "sign_keys", metavar="FILE", multiple=True, type=FILE, help="Sign with the keys in it.")
+@click.option("--no-compress", is_flag=True, help="Store as is: for secrets mixed with text that others chose.")
+@click.option(
+    "--pad", type=click.Choice(["padme", "none"]), default="padme", help="Hide the exact size. Default: padme."
+)
+@click.option("--stdin-name", metavar="NAME", default="stdin", help="The name of what is read from standard input (-).")
+@json_option
+@quiet_option
+def command(
+    paths: tuple[str, ...],
+    output: str | None,
+    force: bool,
+    keys: Sealing,
+    manifest: str | None,
+    sealed_rules: bool,
+    tags: tuple[str, ...],
+    public: bool,
+    sign_keys: tuple[str, ...],
+    no_compress: bool,
+    pad: str,
+    stdin_name: str,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Seal files, folders with all below them, and standard input (-) into one container.
+
+    Whoever has the secret key of one of the recipients can open it: -r names a public key, -R a file of them, -p
+    a passphrase; with --all-of all of them are needed together. Links and special files in a folder are skipped.
+    """
+    once([*paths, *keys.stdin, *sign_keys, manifest])
+    target = binary_output(output, "a container")
+    if as_json and not isinstance(target, str):
+        raise click.UsageError("--json answers on standard output, where the container is: name a file with -o")
+    _check_names(paths, stdin_name)
+    text, rules = _manifest(manifest, sealed=sealed_rules)
+    options: dict[str, Any] = {
+        "manifest": text,
+        "rules": rules,
+        "sealed_rules": sealed_rules,
+        "tags": () if public else tags,
+        "public_tags": tags if public else (),
+        "signers": signing_keys(sign_keys),
+        "compress": not no_compress,
+        "padding": pad == "padme",
+        "force": force,
+    }
+    options["recipients"] = keys.load()
+    if isinstance(target, str):
+        _check_stdin(paths, target)
+    with Progress("sealing", quiet=quiet) as progress:
+        progress.measure(path for path in paths if path != STDIN)
+        sealed = _seal(paths, stdin_name, target, options, progress)
+    for path, reason in sealed.skipped:
+        say("skipped", f"{path}: {reason}")
+    if as_json:
+        write_json(_described(sealed, output))
+    elif not quiet:
+        _summarise(sealed, output if isinstance(target, str) else "standard output")
+    if sealed.skipped:
+        raise click.exceptions.Exit(SKIPPED)
+
+
+def _seal(paths: Sequence[str], stdin_name: str, target: Any, options: dict[str, Any], progress: Progress) -> Sealed:
+    from tera.codec.encoder import encode
+
+    sources = [(stdin_name, stdin()) if path == STDIN else path for path in paths]
+    # Skips are in the result too; naming a callback is what allows them.
+    return encode(sources, target, on_skip=lambda path, reason: None, progress=progress.callback, **options)
+
+
+def _manifest(path: str | None, *, sealed: bool) -> tuple[bytes, list[list[Any]] | None]:
+    """Return the manifest as it is, and the rules in it."""
+    text, rules = b"", None
+    if path is not None:
+        from tera.policy.manifest import rules_from_manifest
+
+        text = read_file(path, _MANIFEST, "a manifest")
+        try:
+            rules = rules_from_manifest(text)
+        except BadInput as error:
+            raise BadInput(f"{path}: {error}", hint=error.hint) from None
+    if sealed and rules is None:
+        raise click.UsageError("--sealed-rules: there are no rules; a --manifest has them in `drm`")
+    return text, rules
+
+
+def _check_names(paths: Sequence[str], stdin_name: str) -> None:
+    from tera.format.paths import check_path
+
+    names = [stdin_name if path == STDIN else _name(path) for path in paths]
+    for path, name in zip(paths, names, strict=True):
+        try:
+            if name is not None:
+                check_path(name)
+        except BadPath as error:
+            raise BadInput(f"{path}: its name cannot be stored: {error}") from None
+    for name, count in Counter(names).items():
+        if name is not None and count > 1:
+            raise BadInput(f"two of the inputs would be {name!r} in the container", hint="seal the folder above them")
+
+
+def _name(path: str) -> str | None:
+    """Return what `path` is called in the container; None for `.` and `..`, whose content stands at the top."""
+    inside = os.path.basename(os.path.normpath(path)) in ("", ".", "..") and os.path.isdir(path)
+    return None if inside else os.path.basename(os.path.abspath(path))
+
+
+def _check_stdin(paths: Sequence[str], target: str) -> None:
+    """Refuse `tera encode - -o FILE < FILE`: the library compares paths, not what stdin is."""
+    try:
+        if STDIN in paths and os.path.samestat(os.fstat(stdin().fileno()), os.stat(target)):
+            raise BadInput("standard input is the output too")
+    except (OSError, ValueError):
+        return
+
+
+def _described(sealed: Sealed, output: str | None) -> dict[str, Any]:
+    """The content digest is left out: whoever has it can test guesses."""
+    return {
+        "file": output,
+        "id": str(uuid.UUID(bytes=sealed.id)),
+        "digest": sealed.digest,
+        "size": sealed.size,
+        "plain_size": sealed.plain_size,
+        "entries": sealed.entries,
+        "skipped": [{"path": path, "reason": reason} for path, reason in sealed.skipped],
+    }
+
+
+def _summarise(sealed: Sealed, output: str | None) -> None:
+    what = f"{show.plural(sealed.entries, 'entry', 'entries')} ({show.size(sealed.plain_size)})"
+    tell(f"tera: sealed {what} in {output} ({show.size(sealed.size)}), {sealed.digest}")

@@ -1,0 +1,60 @@
+"""tera recover: undo an interrupted rewrap; save what is left of a damaged container.
+
+The law of this file: damage that was found is in the exit code (13), and a file with holes never looks
+like a whole one.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from tera.cli import show
+from tera.cli.inputs import once
+from tera.cli.options import Opening, json_option, opening_options, quiet_option
+from tera.cli.outputs import write_json
+from tera.cli.talk import say, tell
+from tera.errors import BadRoot
+
+_SHOWN = 20
+
+
+@click.command(short_help="Undo an interrupted rewrap; save what is left of a damaged container.")
+@click.argument("file", metavar="FILE", type=click.Path())
+@opening_options
+@click.option("-C", "--directory", metavar="DIR", help="Save what can be verified into this folder.")
+@json_option
+@quiet_option
+def command(file: str, keys: Opening, directory: str | None, as_json: bool, quiet: bool) -> None:
+    """Put back the recipients of a container whose rewrap in place was interrupted.
+
+    With -i and -C: also write all files that can still be verified to DIR; those with holes get the ending .partial.
+    """
+    once(keys.stdin)
+    if file == "-":
+        raise click.UsageError("recover works on files, not on standard input")
+    from tera.codec.recover import recover
+
+    identities = keys.load(needed=directory is not None)
+    if identities and directory is None:
+        raise click.UsageError("a key is for saving files: name a folder with -C")
+    found = recover(file, identities, directory)
+    if as_json:
+        write_json(dataclasses.asdict(found))
+    elif not quiet:
+        if found.restored:
+            tell(f"tera: restored the recipients of {file}")
+        if directory is not None:
+            whole = show.plural(len(found.salvaged), "whole file", "whole files")
+            holes = show.plural(len(found.partial), "with holes", "with holes")
+            tell(f"tera: saved {whole} and {holes} in {directory}")
+    for hole in found.damage[:_SHOWN]:
+        say("damaged", f"{hole.path}: bytes {hole.start:,} to {hole.stop:,}")
+    if found.damage:
+        more = len(found.damage) - _SHOWN
+        raise BadRoot(
+            f"{show.plural(len(found.partial), 'file is', 'files are')} damaged"
+            + (f" ({more} more)" if more > 0 else ""),
+            hint="the holes are zeros; fetch the container again if it is somewhere else too",
+        )

@@ -1,0 +1,192 @@
+"""The content of entries by position: frames found through the index, verified and decompressed.
+
+The law of this file: what an entry's records say is compared with what the index says, each time they
+are read; so an index cannot show other bytes than a reader of the pipe sees.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+from tera.codec.segment import SegmentReader, chunk_range
+from tera.crypto.chunked import CHUNK
+from tera.crypto.hashes import B3
+from tera.errors import BadDigest, BadIndex, BadInput
+from tera.format import records
+from tera.format import sections as s
+from tera.format.index import Entry, Index
+from tera.format.records import FRAME_RAW, Manifest
+from tera.wire import zstd
+
+_AHEAD = 128 << 10
+
+
+class EntryReader:
+    """Reads entries of one container; any thread."""
+
+    def __init__(self, data: SegmentReader, index: Index) -> None:
+        self._data = data
+        self._index = index
+
+    def plain(self, start: int, stop: int) -> bytes:
+        """Return verified plaintext of DATA from `start` to `stop`, which lie inside it."""
+        pieces: list[bytes] = []
+        while start < stop:
+            number, inside = divmod(start, s.BLOCK_PLAIN)
+            end = min(stop - number * s.BLOCK_PLAIN, s.BLOCK_PLAIN)
+            first, after = chunk_range(inside, end)
+            block = self._data.read_block(number, first, after)
+            pieces.append(bytes(block[inside - first * CHUNK : end - first * CHUNK]))
+            start = number * s.BLOCK_PLAIN + end
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def manifest(self, *, sealed: bool) -> Manifest:
+        """Return the manifest. Raises BadIndex, BadManifest."""
+        length = self._index.manifest_length
+        record = self.plain(0, records.HEADER + length)
+        type, _, found = records.parse_header(record)
+        if type != records.MANIFEST or found != length:
+            raise BadIndex("the manifest is not where the index says")
+        return records.parse_manifest(record[records.HEADER :], sealed=sealed)
+
+    def range(self, entry: Entry, start: int, stop: int) -> bytes:
+        """Return bytes of a file, verified; a start beyond the end gives none."""
+        if start < 0 or stop < start:
+            raise BadInput("a range starts at 0 or later and does not end before it starts")
+        stop = min(stop, entry.size)
+        if start >= stop:
+            self.check_head(entry)
+            return b""
+        self.check_head(entry)
+        first, last = start // FRAME_RAW, (stop - 1) // FRAME_RAW
+        pieces = [
+            self.frame(entry, number, max(0, start - number * FRAME_RAW), min(FRAME_RAW, stop - number * FRAME_RAW))
+            for number in range(first, last + 1)
+        ]
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def content(self, entry: Entry) -> Iterator[bytes]:
+        """Yield a file's frames and verify its end. Raises BadDigest, BadIndex and what reading raises."""
+        if entry.is_dir:
+            raise BadInput(f"{entry.path!r} is a folder")
+        self.check_head(entry)
+        hasher = B3()
+        for number in range(records.frame_count(entry.size)):
+            data = self.frame(entry, number, 0, FRAME_RAW)
+            hasher.update(data)
+            yield data
+        self._check_end(entry)
+        if hasher.digest() != entry.b3:
+            raise BadDigest(f"{entry.path!r} is not what was sealed")
+
+    def check_head(self, entry: Entry) -> None:
+        """Compare the ENTRY record with the index. Raises BadIndex."""
+        at = self._index.offset(entry.position)
+        length = self._index.entry_length(entry.position)
+        record = self.plain(at, at + records.HEADER + length)
+        type, _, found = records.parse_header(record)
+        if type != records.ENTRY or found != length:
+            raise BadIndex(f"{entry.path!r} is not where the index says")
+        head = records.parse_entry(record[records.HEADER :])
+        check_entry(head, entry)
+
+    def frame(self, entry: Entry, number: int, start: int, stop: int) -> bytes:
+        """Return bytes `start` to `stop` of frame `number`; of one that is not compressed, no more is read."""
+        stored = self._index.frame(entry.position, number)
+        raw = min(FRAME_RAW, entry.size - number * FRAME_RAW)
+        stop = min(stop, raw)
+        at = self._frame_offset(entry, number)
+        expected = records.pack_frame_head(raw, stored)
+        head_end = at + records.FRAME_HEAD
+        if stored < raw:
+            record = self.plain(at, head_end + stored)
+            _check_frame(record, expected, entry)
+            return zstd.decompress(record[records.FRAME_HEAD :], raw)[start:stop]
+        if start < CHUNK:  # the head is in the same chunk, or the next to it
+            record = self.plain(at, head_end + stop)
+            _check_frame(record, expected, entry)
+            return record[records.FRAME_HEAD + start :]
+        _check_frame(self.plain(at, head_end), expected, entry)
+        return self.plain(head_end + start, head_end + stop)
+
+    def _frame_offset(self, entry: Entry, number: int) -> int:
+        at = self._index.offset(entry.position) + records.HEADER + self._index.entry_length(entry.position)
+        return at + self._index.stored_before(entry.position, number) + number * records.FRAME_HEAD
+
+    def _check_end(self, entry: Entry) -> None:
+        at = self._frame_offset(entry, records.frame_count(entry.size))
+        expected = records.pack_end(entry.size, entry.b3)
+        if self.plain(at, at + len(expected)) != expected:
+            raise BadIndex(f"the end of {entry.path!r} differs from the index")
+
+
+def check_entry(head: records.EntryHead, entry: Entry) -> None:
+    """Raise BadIndex unless an ENTRY says what the index says."""
+    if (head.path, head.type, head.mode, head.mtime) != (entry.path, entry.type, entry.mode, entry.mtime):
+        raise BadIndex(f"{entry.path!r} differs between the index and the data")
+
+
+def _check_frame(record: bytes, expected: bytes, entry: Entry) -> None:
+    if record[: records.FRAME_HEAD] != expected:
+        raise BadIndex(f"a frame of {entry.path!r} differs from the index")
+
+
+class EntryFile(io.RawIOBase):
+    """A file in a container as a stream: readable, seekable, verified before each byte is returned."""
+
+    def __init__(self, reader: EntryReader, entry: Entry) -> None:
+        super().__init__()
+        if entry.is_dir:
+            raise BadInput(f"{entry.path!r} is a folder")
+        self._reader = reader
+        self._entry = entry
+        self._at = 0
+        self._window = b""
+        self._window_at = 0
+        reader.check_head(entry)
+
+    @property
+    def name(self) -> str:
+        """The path in the container."""
+        return self._entry.path
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._entry.size}[whence]
+        if base + offset < 0:
+            raise ValueError("a position before the start")
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        out = memoryview(buffer).cast("B")
+        size = min(len(out), max(0, self._entry.size - self._at))
+        done = 0
+        while done < size:
+            inside = self._at - self._window_at
+            if not 0 <= inside < len(self._window):
+                self._fetch(size - done)
+                inside = self._at - self._window_at
+            take = min(size - done, len(self._window) - inside)
+            out[done : done + take] = self._window[inside : inside + take]
+            done += take
+            self._at += take
+        return done
+
+    def _fetch(self, want: int) -> None:
+        """Fill the window: at random what is wanted and a little more, in sequence a whole frame."""
+        number, inside = divmod(self._at, FRAME_RAW)
+        sequential = self._at == self._window_at + len(self._window)
+        size = FRAME_RAW if sequential else max(want, _AHEAD)
+        self._window = self._reader.frame(self._entry, number, inside, inside + size)
+        self._window_at = self._at

@@ -1,0 +1,64 @@
+"""Opening a container into a folder, from a path, a file object or a pipe.
+
+The law of this file: which way of reading is taken is decided here, and by the input and the caller only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from typing import BinaryIO, cast
+
+from tera.codec import pipe
+from tera.codec.extract import Extracted, extract
+from tera.codec.reader import Container
+from tera.codec.recipients import Identity
+from tera.codec.source import Readable, can_seek
+from tera.codec.target import TargetFolder
+from tera.format import limits
+from tera.format.limits import Limits
+
+
+def decode(
+    source: Readable,
+    target: str | os.PathLike[str],
+    identities: Sequence[Identity],
+    *,
+    signers: Sequence[bytes] = (),
+    names: Collection[str] | None = None,
+    stream: bool = False,
+    force: bool = False,
+    rename: bool = False,
+    bounds: Limits = limits.DEFAULT,
+    progress: Callable[[int], None] | None = None,
+) -> Extracted:
+    """Extract a container into the folder `target`, which is made if it is missing.
+
+    `names` are the entries to take, all if None. What exists is kept (OutputExists) unless `force`. Names
+    that the target cannot hold are refused (UnsafeTarget) unless `rename`. A pipe is spooled, encrypted,
+    and nothing is released before all of it has been verified; with `stream`, content is released as its
+    chunks verify, and a wrong end is an error after the output. Raises TeraError; no file is left partial.
+    """
+    readable = source
+    if hasattr(source, "read") and (stream or not can_seek(cast(BinaryIO, source))):
+        piped = cast(BinaryIO, source)
+        if stream:
+            reading = pipe.Streaming(piped, identities, signers=signers, bounds=bounds)
+            folder = TargetFolder(target, force=force)
+            complete = False
+            try:
+                found = reading.run(folder, wanted=names, progress=progress)
+                complete = True
+            finally:
+                folder.close(complete=complete)
+            return found
+        readable = pipe.spool(piped, identities)
+    with Container(readable, identities, signers=signers, bounds=bounds) as container:
+        folder = TargetFolder(target, force=force)
+        complete = False
+        try:
+            found = extract(container, folder, wanted=names, rename=rename, progress=progress)
+            complete = True
+        finally:
+            folder.close(complete=complete)
+        return found

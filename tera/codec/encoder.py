@@ -1,0 +1,424 @@
+"""Sealing: entries in, one container out, in one pass.
+
+The law of this file: a container is written front to back exactly once, and everything in it is decided
+here: names of entries, frames, index, trailer. Heavy work (reading, compressing, encrypting, hashing,
+writing) runs in the pipeline's threads; the order of records is decided where a unit has its turn.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, BinaryIO, Final, cast
+
+from tera.codec import header, sources
+from tera.codec.entries import Batch, LargeEntry, OpenFile, changed, squeeze
+from tera.codec.grouping import Recipients, as_groups, lock
+from tera.codec.output import FileOutput, Output, StreamOutput, existing_file
+from tera.codec.pipeline import Pipeline, Turnstile
+from tera.codec.segment import SegmentWriter
+from tera.codec.signers import signer_fingerprint
+from tera.codec.sources import Content, Found, OnSkip, PathLike, Skipped, Source
+from tera.crypto.chunked import SALT_LENGTH
+from tera.crypto.random import Random, system
+from tera.crypto.signing import SigningKey
+from tera.errors import InputUnavailable, LimitExceeded
+from tera.format import digests, front, limits, records, trailer
+from tera.format import sections as s
+from tera.format.index import IndexBuilder
+from tera.format.records import DIRECTORY, FILE, FRAME_RAW, EntryHead
+from tera.format.schedule import FILE_KEY_LENGTH, KeySchedule, core_hash, signed_message
+
+SIGNING_CONTEXT: Final = b"tera/v1"
+_SMALL: Final = 128 << 10
+_BATCH: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """What was sealed. `digest` is the container digest (for lookup), `content_digest` names the content
+    and is a secret like it; `size` and `plain_size` in bytes."""
+
+    id: bytes
+    digest: str
+    content_digest: bytes
+    size: int
+    plain_size: int
+    entries: int
+    skipped: tuple[Skipped, ...]
+
+
+class Encoder:
+    """Seals entries one by one: `add`, `add_tree`, `add_content`, then `close` (or leave `with`).
+
+    `output` is a path, which appears when the container is complete, or a file object that is open for
+    writing bytes. Each of `recipients` may open alone; a sequence among them is an AND. `manifest` is a
+    JSON text that is kept as given; `tags` are private, `public_tags` are not; `rules` are pairs of name
+    and value, readable by anyone, or only by recipients if `sealed_rules`. `signers` sign, and CORE says
+    that they must have. `on_skip` is told what was left out; without it, that is an error.
+
+    Raises TeraError; then nothing is left at `output` that was not there before.
+    """
+
+    def __init__(
+        self,
+        output: PathLike | BinaryIO,
+        *,
+        recipients: Recipients,
+        manifest: bytes = b"",
+        tags: Iterable[str] = (),
+        public_tags: Iterable[str] = (),
+        rules: Sequence[Sequence[Any]] | None = None,
+        sealed_rules: bool = False,
+        signers: Sequence[SigningKey] = (),
+        compress: bool = True,
+        padding: bool = True,
+        force: bool = False,
+        on_skip: OnSkip | None = None,
+        progress: Callable[[int], None] | None = None,
+        id: bytes | None = None,
+        created: int | None = None,
+        random: Random = system,
+        workers: int | None = None,
+    ) -> None:
+        groups = as_groups(recipients)
+        self._compress = compress
+        self._on_skip = on_skip
+        self._progress = progress or (lambda count: None)
+        self._skipped: list[Skipped] = []
+        self._signers = sorted(signers, key=_name)
+        self._random = random
+        now = time.time_ns()
+        self.core, core_map, packed = header.build(
+            id=header.uuid7(now, random) if id is None else id,
+            created=now // 10**9 if created is None else created,
+            rules=rules,
+            sealed_rules=sealed_rules,
+            public_tags=public_tags,
+            tags=tags,
+            manifest=manifest,
+            signers=tuple(map(_name, self._signers)),
+            padding=padding,
+        )
+        file_key = random(FILE_KEY_LENGTH)
+        self._keys = KeySchedule(file_key, core_hash(core_map))
+        prefix = front.build_prefix(self.core, self._keys, core_map)
+        head = prefix + front.build_access(lock(file_key, self._keys.bind, groups, random), self._keys, len(prefix))
+        del file_key
+        self._payload = len(head)
+        self._data = self._segment(s.DATA, self._payload)
+        self._index = IndexBuilder()
+        self._plain = 0
+        self._batch = Batch()
+        self._assembly, self._writing = Turnstile(), Turnstile()
+        self._exclude = existing_file(output)
+        self._output: Output = (
+            FileOutput(output, force=force) if isinstance(output, str | os.PathLike) else StreamOutput(output)
+        )
+        self._files: list[OpenFile] = []
+        self._pipeline = Pipeline(self._assembly, self._writing, workers=workers)
+        self._closed = False
+        try:
+            self._output.write_at(0, head)
+            self._output.write_at(self._payload, self._data.head)
+            self._data.append(records.pack_record(records.MANIFEST, packed))
+            self._index.manifest_length = len(packed)
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self) -> Encoder:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and not self._closed:
+            self.close()
+        else:
+            self.abort()
+
+    # --- adding -----------------------------------------------------------------------------------
+
+    def add(self, path: PathLike, name: str | None = None, *, compress: bool | None = None) -> None:
+        """Add a file, or a folder and all below it; `name` replaces the last part of `path`.
+
+        Links and special files inside a folder, and what cannot be read there, are skipped and reported.
+        Raises InputUnavailable when `path` is not there, InputChanged when a file changes while it is read.
+        """
+        for found in sources.walk(path, self._skip, self._exclude):
+            if name is not None:
+                _, slash, rest = found.name.partition("/")
+                found = found._replace(name=name + slash + rest)
+            if found.is_dir:
+                self._add_folder(found)
+            else:
+                self._add_file(found, self._compress if compress is None else compress)
+
+    def add_directory(self, name: str, *, mode: int = 0o755, mtime: int = 0) -> None:
+        """Add an empty folder."""
+        self._add_whole(EntryHead(name, DIRECTORY, mode, mtime), b"", compress=False)
+
+    def add_content(
+        self,
+        name: str,
+        content: Content,
+        *,
+        mode: int = 0o644,
+        mtime: int | None = None,
+        mime: str | None = None,
+        compress: bool | None = None,
+    ) -> None:
+        """Add a file from bytes, a binary file object, or an iterable of bytes.
+
+        `mtime` in ns since 1970 UTC, now if not given. Turn `compress` off for content that mixes secrets
+        with text that somebody else chose. Raises TypeError for a str: it is never taken for data.
+        """
+        if isinstance(content, str):
+            raise TypeError("content is bytes; a str would need an encoding")
+        head = EntryHead(name, FILE, mode, time.time_ns() if mtime is None else mtime, mime)
+        smaller = self._compress if compress is None else compress
+        if isinstance(content, bytes | bytearray | memoryview):
+            if len(content) <= _SMALL:
+                self._add_whole(head, bytes(content), compress=smaller)
+                return
+            view = memoryview(content).cast("B")
+            cuts = range(0, len(view), FRAME_RAW)
+            self._add_frames(head, (partial(bytes, view[at : at + FRAME_RAW]) for at in cuts), compress=smaller)
+            return
+        # Read here, in order; the pipeline bounds how far ahead.
+        stream = cast(BinaryIO, content if hasattr(content, "read") else sources.IteratorReader(content))
+        pieces = iter(lambda: sources.fill(stream, FRAME_RAW), b"")
+        self._add_frames(head, (partial(bytes, piece) for piece in pieces), compress=smaller)
+
+    def _skip(self, path: str, reason: str) -> None:
+        shown = path.encode(errors="backslashreplace").decode()
+        if self._on_skip is None:
+            raise InputUnavailable(f"{shown}: {reason}")
+        self._skipped.append(Skipped(shown, reason))
+        self._on_skip(shown, reason)
+
+    def _add_folder(self, found: Found) -> None:
+        try:
+            status = os.stat(found.path, follow_symlinks=found.follow)
+        except OSError as error:
+            self._skip(found.path, error.strerror or str(error))
+            return
+        head = EntryHead(found.name, DIRECTORY, status.st_mode & 0o777, status.st_mtime_ns)
+        self._add_whole(head, b"", compress=False)
+
+    def _add_file(self, found: Found, compress: bool) -> None:
+        try:
+            flags = sources.OPEN_FLAGS & ~os.O_NOFOLLOW if found.follow else sources.OPEN_FLAGS
+            fd = os.open(found.path, flags)
+        except OSError as error:
+            self._skip(found.path, error.strerror or str(error))
+            return
+        try:
+            before = os.fstat(fd)
+            if not stat.S_ISREG(before.st_mode):
+                self._skip(found.path, "is not a regular file any more")
+                return
+            head = EntryHead(found.name, FILE, before.st_mode & 0o777, before.st_mtime_ns)
+            if before.st_size > _SMALL:
+                file = OpenFile(fd, found.path, before)
+                fd = -1
+                self._files.append(file)
+                # Read in the pipeline's threads: each frame's place in the file is known.
+                loads = (partial(file.read, offset) for offset in range(0, file.size, FRAME_RAW))
+                self._add_frames(head, loads, compress=compress, file=file)
+                return
+            try:
+                data = os.read(fd, before.st_size + 1)
+                after = os.fstat(fd)
+            except OSError as error:
+                self._skip(found.path, error.strerror or str(error))
+                return
+            if len(data) != before.st_size or after.st_mtime_ns != before.st_mtime_ns:
+                raise changed(found.path)
+            self._add_whole(head, data, compress=compress)
+        finally:
+            if fd >= 0:
+                os.close(fd)
+
+    def _add_whole(self, head: EntryHead, data: bytes, *, compress: bool) -> None:
+        """Add an entry that fits into one frame: to the current batch, all work done here."""
+        self._batch.add(head, data, compress=compress)
+        if len(self._batch.blob) >= _BATCH:
+            self._flush()
+
+    def _flush(self) -> None:
+        batch, self._batch = self._batch, Batch()
+        if batch.entries:
+            self._pipeline.submit(
+                lambda number: self._assemble(number, partial(batch.note, self._index), batch.blob, batch.plain)
+            )
+
+    def _add_frames(
+        self,
+        head: EntryHead,
+        loads: Iterable[Callable[[], bytes]],
+        *,
+        compress: bool,
+        file: OpenFile | None = None,
+    ) -> None:
+        self._flush()
+        entry = LargeEntry(head)
+        self._pipeline.submit(lambda number: self._assemble(number, partial(entry.start, self._index)))
+        for load in loads:
+            self._pipeline.submit(partial(self._frame, entry, load, compress))
+
+        def end(number: int) -> None:
+            if file:
+                file.check()
+            self._assemble(number, partial(entry.end, self._index))
+            if file:
+                file.close()
+                self._files.remove(file)
+
+        self._pipeline.submit(end)
+
+    def _frame(self, entry: LargeEntry, load: Callable[[], bytes], compress: bool, number: int) -> None:
+        data = load()
+        stored = squeeze(data) if compress else data
+        self._assemble(number, partial(entry.frame, self._index, data, len(stored)), stored, len(data))
+
+    # --- assembling and writing -------------------------------------------------------------------
+
+    def _assemble(
+        self,
+        number: int,
+        note: Callable[[], bytes],
+        data: bytes | bytearray = b"",
+        plain: int = 0,
+    ) -> None:
+        """In turn: append what `note` returns, and `data`; then seal the blocks that are full."""
+        self._assembly.wait(number)
+        self._data.append(note())
+        self._data.append(data)
+        blocks = self._data.cut()
+        self._plain += plain
+        self._assembly.done(number)
+        self._write(number, self._data, blocks)
+        if plain:
+            self._progress(plain)
+
+    def _write(self, number: int, segment: SegmentWriter, blocks: list[tuple[int, list[memoryview]]]) -> None:
+        ordered = self._output.ordered
+        if not ordered:
+            for block, pieces in blocks:
+                self._output.write_at(*segment.seal(block, pieces))
+            return
+        sealed = [segment.seal(*blocks[0])] if blocks else []
+        self._writing.wait(number)
+        for offset, data in sealed:
+            self._output.write_at(offset, data)
+        for block, pieces in blocks[1:]:
+            self._output.write_at(*segment.seal(block, pieces))
+        self._writing.done(number)
+
+    def _finish_segment(self, segment: SegmentWriter, length: int) -> None:
+        """Pad, and seal what is left; the pipeline is idle."""
+        zeros = bytes(records.FULL_PAD + records.HEADER)
+        for pad in records.pad_lengths(length, self.core.padding):
+            segment.append(records.pack_record(records.PAD, b"")[:4] + pad.to_bytes(4, "big"))
+            segment.append(memoryview(zeros)[:pad])
+            self._write_now(segment)
+        self._write_now(segment)
+        number, pieces = segment.cut_last()
+        self._output.write_at(*segment.seal(number, pieces, last=True))
+
+    def _write_now(self, segment: SegmentWriter) -> None:
+        for number, pieces in segment.cut():
+            self._output.write_at(*segment.seal(number, pieces))
+
+    def _segment(self, kind: int, start: int) -> SegmentWriter:
+        salt = self._random(SALT_LENGTH)
+        return SegmentWriter(kind, self._keys.segment(kind, salt), salt, start)
+
+    # --- ending -----------------------------------------------------------------------------------
+
+    def close(self) -> Sealed:
+        """Write index and trailer, sign, make the output durable and visible."""
+        try:
+            return self._close()
+        except BaseException:
+            self.abort()
+            raise
+
+    def _close(self) -> Sealed:
+        self._flush()
+        self._pipeline.close()
+        self._index.check()
+        self._check_limits()
+        self._finish_segment(self._data, self._data.plain)
+        index = self._segment(s.INDEX, self._payload + self._data.length)
+        self._output.write_at(index.start, index.head)
+        for column in self._index.pack(self._data.leaves):
+            index.append(column)
+            self._write_now(index)
+        self._finish_segment(index, index.plain)
+        payload = self._data.length + index.length
+        roots = (self._data.root, index.root)
+        layout = trailer.Layout(payload, (self._data.chunks, index.chunks), roots)
+        section = self._sign(layout.pack())
+        self._output.write_at(self._payload + payload, section)
+        tail = trailer.pack_tail(payload, len(section))
+        self._output.write_at(self._payload + payload + len(section), tail)
+        self._output.commit()
+        self._closed = True
+        return Sealed(
+            id=self.core.id,
+            digest=digests.show(digests.container_digest(self._keys.bind, roots, payload)),
+            content_digest=digests.content_digest(self._index.content()),
+            size=self._payload + payload + len(section) + len(tail),
+            plain_size=self._plain,
+            entries=len(self._index),
+            skipped=tuple(self._skipped),
+        )
+
+    def _check_limits(self) -> None:
+        if len(self._index) > limits.DEFAULT.entries:
+            raise LimitExceeded(
+                f"{len(self._index):,} entries, but readers take {limits.DEFAULT.entries:,}",
+                hint="seal them in several containers",
+            )
+
+    def _sign(self, packed: bytes) -> bytes:
+        message = signed_message(self._keys.bind, packed)
+        signatures = tuple(
+            trailer.Signature(_name(key), key.public, key.sign(message, SIGNING_CONTEXT)) for key in self._signers
+        )
+        return trailer.pack_trailer(packed, self._keys.trailer_mac(packed), signatures)
+
+    def abort(self) -> None:
+        """Drop the container; what was at the output before stays."""
+        if not self._closed:
+            self._closed = True
+            self._pipeline.cancel()
+            for file in self._files:
+                file.close()
+            self._output.abort()
+
+
+def encode(sources: Iterable[Source], output: PathLike | BinaryIO, *, recipients: Recipients, **options: Any) -> Sealed:
+    """Seal `sources` into a new container at `output` and return what was sealed.
+
+    Each source is a path (a folder with all below it) or a pair of a name and bytes, a binary file object
+    or an iterable of bytes. `options` are those of `Encoder`.
+    """
+    if isinstance(sources, str | bytes | os.PathLike):
+        raise TypeError("sources is an iterable of paths or (name, content) pairs")
+    with Encoder(output, recipients=recipients, **options) as encoder:
+        for source in sources:
+            if isinstance(source, tuple):
+                encoder.add_content(*source)
+            else:
+                encoder.add(source)
+        return encoder.close()
+
+
+def _name(key: SigningKey) -> bytes:
+    return signer_fingerprint(key.public)

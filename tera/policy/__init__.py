@@ -1,0 +1,1 @@
+"""Rules: what they mean and whether they allow."""

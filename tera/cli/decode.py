@@ -7,6 +7,7 @@ from a pipe; `--stream` gives that up and says so.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import click
@@ -21,6 +22,7 @@ from tera.cli.talk import tell
 
 if TYPE_CHECKING:
     from tera.codec.extract import Extracted
+    from tera.codec.reader import Container
 
 
 @click.command(short_help="Open a container into a folder.")
@@ -48,7 +50,8 @@ def command(
 ) -> None:
     """Open a container into a folder: everything, or the files and folders NAME.
 
-    FILE may be - for standard input. Everything is verified before anything is written, unless --stream is given.
+    FILE may be - for standard input. Nothing is written that was not verified, nor, unless --stream is given, before
+    the container's end was.
     """
     once([file, *keys.stdin])
     with Progress("opening", quiet=quiet) as progress:
@@ -59,8 +62,8 @@ def command(
         else:
             with open_container(file, keys.load, signers) as container:
                 wanted = below(container.paths, names) if names else None
-                progress.total = container.size if wanted is None else None
-                found = container.extract(directory, wanted, force=force, rename=rename, progress=progress.callback)
+                progress.total = container.size if wanted is None else sum(container.entry(one).size for one in wanted)
+                found = _extract(container, directory, wanted, force=force, rename=rename, progress=progress)
     if as_json:
         write_json({"directory": directory, "entries": found.entries, "size": found.size})
     elif not quiet:
@@ -68,23 +71,28 @@ def command(
         tell(f"tera: opened {what} into {directory}")
 
 
+def _extract(
+    container: Container, directory: str, wanted: list[str] | None, *, force: bool, rename: bool, progress: Progress
+) -> Extracted:
+    from tera.codec.extract import extract
+    from tera.codec.target import TargetFolder
+
+    folder = TargetFolder(directory, force=force)
+    complete = False
+    try:
+        found = extract(container, folder, wanted=wanted, rename=rename, progress=progress.callback)
+        complete = True
+    finally:
+        folder.close(complete=complete)
+    return found
+
+
 def _stream(
     file: str, directory: str, keys: Opening, signers: Sequence[bytes], force: bool, progress: Progress
 ) -> Extracted:
     from tera.codec.decode import decode
 
-    with raw(file) as source:
-        if isinstance(source, str):
-            with open(source, "rb") as opened:
-                return decode(
-                    opened,
-                    directory,
-                    keys.load(),
-                    signers=signers,
-                    stream=True,
-                    force=force,
-                    progress=progress.callback,
-                )
+    with raw(file) as source, open(source, "rb") if isinstance(source, str) else nullcontext(source) as piped:
         return decode(
-            source, directory, keys.load(), signers=signers, stream=True, force=force, progress=progress.callback
+            piped, directory, keys.load(), signers=signers, stream=True, force=force, progress=progress.callback
         )

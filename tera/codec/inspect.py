@@ -25,7 +25,6 @@ from tera.format.front import Front
 from tera.format.limits import Limits
 from tera.format.trailer import Trailer
 
-
 _PLACES: Final = {NoRules: "none", StaticRules: "static", SealedRules: "sealed", DynamicRules: "dynamic"}
 
 

@@ -12,7 +12,8 @@ import click
 
 from tera.cli.containers import open_container
 from tera.cli.inputs import once
-from tera.cli.options import AT_LEAST_0, FILE, Opening, opening_options, signer_option
+from tera.cli.keys import Opening
+from tera.cli.options import AT_LEAST_0, FILE, opening_options, signer_option
 from tera.cli.outputs import file_output
 from tera.errors import BadInput
 
@@ -49,5 +50,6 @@ def command(
                 at = offset or 0
                 end = container.entry(name).size if length is None else at + length
                 while at < end and (piece := container.read_range(name, at, min(at + _STEP, end))):
-                    output.write(piece)
                     at += len(piece)
+                    while piece:  # stdout may be unbuffered, and take less
+                        piece = piece[output.write(piece) :]

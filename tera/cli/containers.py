@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, TypeGuard
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeGuard
 
 from tera.cli.inputs import STDIN, stdin
 from tera.cli.talk import say
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from tera.codec.recipients import Identity
 
 Source = str | BinaryIO
+BACKUP: Final = ".tera-access"
+"""`tera.codec.rewrap.SUFFIX`; every verb would pay for that import."""
 
 
 @contextmanager
@@ -32,8 +34,10 @@ def open_container(path: str, load: Callable[[], list[Identity]], signers: Seque
 
     with raw(path) as source:
         identities = load()
-        readable = pipe.spool(source, identities) if _is_pipe(source) else source
-        with Container(readable, identities, signers=signers) as container:
+        with (
+            pipe.spool(source, identities) if _is_pipe(source) else nullcontext(source) as readable,
+            Container(readable, identities, signers=signers) as container,
+        ):
             yield container
 
 
@@ -56,10 +60,7 @@ def raw(path: str) -> Iterator[Source]:
     if path == STDIN:
         yield stdin()
         return
-    try:
-        mode = os.stat(path).st_mode
-    except (OSError, ValueError) as error:
-        raise InputUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+    mode = mode_of(path)
     if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode):
         try:
             with open(path, "rb") as stream:
@@ -71,11 +72,17 @@ def raw(path: str) -> Iterator[Source]:
     yield path
 
 
+def mode_of(path: str) -> int:
+    """Return the file's mode. Raises InputUnavailable when it is not there: better before a prompt than after."""
+    try:
+        return os.stat(path).st_mode
+    except (OSError, ValueError) as error:
+        raise InputUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+
+
 def warn_if_interrupted(path: str) -> None:
     """Say so when the copy of an old recipients' section lies beside the file."""
-    from tera.codec.rewrap import SUFFIX
-
-    if os.path.exists(path + SUFFIX):
+    if os.path.exists(path + BACKUP):
         say("warning", f"{path}: a rewrap of it was interrupted: `tera recover {path}` restores it")
 
 

@@ -17,11 +17,12 @@ import click
 from tera.cli import show
 from tera.cli.failures import SKIPPED
 from tera.cli.inputs import STDIN, once, read_file, stdin
-from tera.cli.options import FILE, Sealing, json_option, quiet_option, sealing_options, signing_keys
+from tera.cli.keys import Sealing, signing_keys
+from tera.cli.options import FILE, json_option, quiet_option, sealing_options
 from tera.cli.outputs import binary_output, write_json
 from tera.cli.progress import Progress
 from tera.cli.talk import say, tell
-from tera.errors import BadInput, BadPath
+from tera.errors import BadInput, BadPath, OutputExists
 
 if TYPE_CHECKING:
     from tera.codec.encoder import Sealed
@@ -72,6 +73,8 @@ def command(
     if as_json and not isinstance(target, str):
         raise click.UsageError("--json answers on standard output, where the container is: name a file with -o")
     _check_names(paths, stdin_name)
+    if isinstance(target, str):
+        _check_output(paths, target, force=force)
     text, rules = _manifest(manifest, sealed=sealed_rules)
     options: dict[str, Any] = {
         "manifest": text,
@@ -85,8 +88,6 @@ def command(
         "force": force,
     }
     options["recipients"] = keys.load()
-    if isinstance(target, str):
-        _check_stdin(paths, target)
     with Progress("sealing", quiet=quiet) as progress:
         progress.measure(path for path in paths if path != STDIN)
         sealed = _seal(paths, stdin_name, target, options, progress)
@@ -145,13 +146,21 @@ def _name(path: str) -> str | None:
     return None if inside else os.path.basename(os.path.abspath(path))
 
 
-def _check_stdin(paths: Sequence[str], target: str) -> None:
-    """Refuse `tera encode - -o FILE < FILE`: the library compares paths, not what stdin is."""
+def _check_output(paths: Sequence[str], target: str, *, force: bool) -> None:
+    """Refuse an output that is an input, standard input too, or is there; better before a prompt than after."""
     try:
-        if STDIN in paths and os.path.samestat(os.fstat(stdin().fileno()), os.stat(target)):
-            raise BadInput("standard input is the output too")
+        there = os.stat(target)
     except (OSError, ValueError):
         return
+    for path in paths:
+        try:
+            same = os.path.samestat(there, os.fstat(stdin().fileno()) if path == STDIN else os.stat(path))
+        except (OSError, ValueError):
+            continue
+        if same:
+            raise BadInput(f"{'standard input' if path == STDIN else path} is the output too")
+    if not force:
+        raise OutputExists(f"{target} exists")
 
 
 def _described(sealed: Sealed, output: str | None) -> dict[str, Any]:
@@ -169,4 +178,4 @@ def _described(sealed: Sealed, output: str | None) -> dict[str, Any]:
 
 def _summarise(sealed: Sealed, output: str | None) -> None:
     what = f"{show.plural(sealed.entries, 'entry', 'entries')} ({show.size(sealed.plain_size)})"
-    tell(f"tera: sealed {what} in {output} ({show.size(sealed.size)}), {sealed.digest}")
+    tell(f"tera: sealed {what} into {output} ({show.size(sealed.size)}), {sealed.digest}")

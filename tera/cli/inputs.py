@@ -7,7 +7,6 @@ standard input is read by one of a command's arguments only.
 from __future__ import annotations
 
 import os
-import stat
 import sys
 from collections.abc import Iterable
 from typing import BinaryIO
@@ -58,15 +57,3 @@ def once(names: Iterable[str | None]) -> None:
 def stdin() -> BinaryIO:
     """Return standard input as bytes."""
     return sys.stdin.buffer
-
-
-def container(path: str) -> str | BinaryIO:
-    """Return what a container is read from: a path, or stdin for `-` and pipes that have a name."""
-    if path == STDIN:
-        return stdin()
-    try:
-        if stat.S_ISFIFO(os.stat(path).st_mode):
-            return open(path, "rb")
-    except OSError as error:
-        raise InputUnavailable(f"{path}: {error.strerror or error}") from None
-    return path

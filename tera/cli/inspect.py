@@ -53,8 +53,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     yield _row("tags", ", ".join(found["tags"]) or "none", vouched)
     yield _row("rules", _PLACES.get(rules["place"], rules["place"]), vouched)
     for rule in rules["list"]:
-        value = show.as_json(rule["value"]).replace("\n", "")
-        yield _row("", f"{rule['name']} = {' '.join(value.split())}", f"{vouched}, {rule['enforcement']}")
+        yield _row("", f"{rule['name']} = {show.one_line(rule['value'])}", f"{vouched}, {rule['enforcement']}")
     for authority in found["authorities"]:
         yield _row("authority", authority, vouched)
     for number, members in enumerate(found["recipients"]):
@@ -65,7 +64,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     signed = {one["fingerprint"]: one for one in found["signers"]}
     for number, fingerprint in enumerate(dict.fromkeys([*found["announced_signers"], *signed])):
         one = signed.get(fingerprint, {"required": True, "pinned": False})
-        mark = "signed" if one["pinned"] else "the signature fits, but is it somebody you trust? --signer"
+        mark = "signed" if one["pinned"] else "unverified: if you trust this key, name it with --signer"
         yield _row("signers" if not number else "", fingerprint, mark)
     if not signed:
         yield _row("signers", "none", vouched)

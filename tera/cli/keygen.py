@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tera.cli.inputs import read_file
-from tera.cli.options import FILE, KEY_FILE, json_option, quiet_option
+from tera.cli.keys import KEY_FILE
+from tera.cli.options import FILE, json_option, quiet_option
 from tera.cli.outputs import STDOUT, write, write_json
 from tera.cli.passphrase import ask
 from tera.cli.talk import say, tell

@@ -15,7 +15,8 @@ import click
 from tera.cli import show
 from tera.cli.containers import below, open_container
 from tera.cli.inputs import once
-from tera.cli.options import FILE, Opening, json_option, opening_options, signer_option
+from tera.cli.keys import Opening
+from tera.cli.options import FILE, json_option, opening_options, signer_option
 from tera.cli.outputs import write, write_json
 
 if TYPE_CHECKING:

@@ -7,15 +7,21 @@ like a whole one.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from tera.cli import show
 from tera.cli.inputs import once
-from tera.cli.options import Opening, json_option, opening_options, quiet_option
+from tera.cli.keys import Opening
+from tera.cli.options import json_option, opening_options, quiet_option
 from tera.cli.outputs import write_json
 from tera.cli.talk import say, tell
 from tera.errors import BadRoot
+
+if TYPE_CHECKING:
+    from tera.codec.recover import Damage
 
 _SHOWN = 20
 
@@ -47,14 +53,25 @@ def command(file: str, keys: Opening, directory: str | None, as_json: bool, quie
             tell(f"tera: restored the recipients of {file}")
         if directory is not None:
             whole = show.plural(len(found.salvaged), "whole file", "whole files")
-            holes = show.plural(len(found.partial), "with holes", "with holes")
-            tell(f"tera: saved {whole} and {holes} in {directory}")
-    for hole in found.damage[:_SHOWN]:
-        say("damaged", f"{hole.path}: bytes {hole.start:,} to {hole.stop:,}")
-    if found.damage:
-        more = len(found.damage) - _SHOWN
+            tell(f"tera: saved {whole} and {len(found.partial):,} with holes in {directory}")
+    holes = _joined(found.damage)
+    for path, start, stop in holes[:_SHOWN]:
+        say("damaged", f"{path}: bytes {start:,} to {stop:,}")
+    if holes:
+        more = len(holes) - _SHOWN
         raise BadRoot(
             f"{show.plural(len(found.partial), 'file is', 'files are')} damaged"
-            + (f" ({more} more)" if more > 0 else ""),
+            + (f", in {more} more places" if more > 0 else ""),
             hint="the holes are zeros; fetch the container again if it is somewhere else too",
         )
+
+
+def _joined(damage: Sequence[Damage]) -> list[tuple[str, int, int]]:
+    """Return path, start and stop of each hole, those that touch as one."""
+    found: list[tuple[str, int, int]] = []
+    for hole in damage:
+        if found and found[-1][0] == hole.path and found[-1][2] == hole.start:
+            found[-1] = (hole.path, found[-1][1], hole.stop)
+        else:
+            found.append((hole.path, hole.start, hole.stop))
+    return found

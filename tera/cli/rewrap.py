@@ -11,15 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tera.cli.containers import mode_of
 from tera.cli.inputs import once
-from tera.cli.options import (
-    FILE,
-    Opening,
-    json_option,
-    opening_options,
-    public_keys,
-    quiet_option,
-)
+from tera.cli.keys import Opening, public_keys
+from tera.cli.options import FILE, json_option, opening_options, quiet_option
 from tera.cli.outputs import write_json
 from tera.cli.passphrase import PassphraseSource
 from tera.cli.talk import say, tell
@@ -86,6 +81,7 @@ def command(
     once([*keys.stdin, *recipients_file, *add_file, new_passphrase_file, add_passphrase_file])
     from tera.codec.rewrap import rewrap
 
+    mode_of(file)
     identities = keys.load()
     found = rewrap(
         file,

@@ -61,6 +61,12 @@ def as_json(value: Any) -> str:
     return _BEYOND.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+def one_line(value: Any) -> str:
+    """Return a JSON text without line ends."""
+    text = json.dumps(value, ensure_ascii=False, default=_other)
+    return safe(text)
+
+
 def _other(value: Any) -> Any:
     if isinstance(value, bytes | bytearray | memoryview):
         return bytes(value).hex()

@@ -13,7 +13,8 @@ import click
 from tera.cli import show
 from tera.cli.containers import sealed_file
 from tera.cli.inputs import once
-from tera.cli.options import FILE, Opening, json_option, opening_options, quiet_option, signer_option
+from tera.cli.keys import Opening
+from tera.cli.options import FILE, json_option, opening_options, quiet_option, signer_option
 from tera.cli.outputs import write, write_json
 from tera.cli.progress import Progress
 

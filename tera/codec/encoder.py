@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from tera.codec import header, sources
+from tera.codec.buffers import FramePool
 from tera.codec.entries import Batch, LargeEntry, OpenFile, changed, squeeze
 from tera.codec.grouping import Recipients, as_groups, lock
 from tera.codec.output import FileOutput, Output, StreamOutput, existing_file
@@ -114,6 +115,7 @@ class Encoder:
         self._index = IndexBuilder()
         self._plain = 0
         self._batch = Batch()
+        self._pool = FramePool()
         self._assembly, self._writing = Turnstile(), Turnstile()
         self._exclude = existing_file(output)
         self._output: Output = (
@@ -227,7 +229,7 @@ class Encoder:
                 fd = -1
                 self._files.append(file)
                 # Read in the pipeline's threads: each frame's place in the file is known.
-                loads = (partial(file.read, offset) for offset in range(0, file.size, FRAME_RAW))
+                loads = (partial(file.read, self._pool, offset) for offset in range(0, file.size, FRAME_RAW))
                 self._add_frames(head, loads, compress=compress, file=file)
                 return
             try:
@@ -259,7 +261,7 @@ class Encoder:
     def _add_frames(
         self,
         head: EntryHead,
-        loads: Iterable[Callable[[], bytes]],
+        loads: Iterable[Callable[[], bytes | memoryview]],
         *,
         compress: bool,
         file: OpenFile | None = None,
@@ -280,10 +282,12 @@ class Encoder:
 
         self._pipeline.submit(end)
 
-    def _frame(self, entry: LargeEntry, load: Callable[[], bytes], compress: bool, number: int) -> None:
+    def _frame(self, entry: LargeEntry, load: Callable[[], bytes | memoryview], compress: bool, number: int) -> None:
         data = load()
         stored = squeeze(data) if compress else data
         self._assemble(number, partial(entry.frame, self._index, data, len(stored)), stored, len(data))
+        if stored is not data:
+            self._pool.give([memoryview(data)])
 
     # --- assembling and writing -------------------------------------------------------------------
 
@@ -291,7 +295,7 @@ class Encoder:
         self,
         number: int,
         note: Callable[[], bytes],
-        data: bytes | bytearray = b"",
+        data: bytes | bytearray | memoryview = b"",
         plain: int = 0,
     ) -> None:
         """In turn: append what `note` returns, and `data`; then seal the blocks that are full."""
@@ -309,15 +313,20 @@ class Encoder:
         ordered = self._output.ordered
         if not ordered:
             for block, pieces in blocks:
-                self._output.write_at(*segment.seal(block, pieces))
+                self._output.write_at(*self._seal(segment, block, pieces))
             return
-        sealed = [segment.seal(*blocks[0])] if blocks else []
+        sealed = [self._seal(segment, *blocks[0])] if blocks else []
         self._writing.wait(number)
         for offset, data in sealed:
             self._output.write_at(offset, data)
         for block, pieces in blocks[1:]:
-            self._output.write_at(*segment.seal(block, pieces))
+            self._output.write_at(*self._seal(segment, block, pieces))
         self._writing.done(number)
+
+    def _seal(self, segment: SegmentWriter, block: int, pieces: list[memoryview]) -> tuple[int, memoryview]:
+        sealed = segment.seal(block, pieces)
+        self._pool.give(pieces)
+        return sealed
 
     def _finish_segment(self, segment: SegmentWriter, length: int) -> None:
         """Pad, and seal what is left; the pipeline is idle."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from typing import Final
 
+from tera.codec.buffers import FramePool
 from tera.crypto.hashes import B3, b3
 from tera.errors import BadInput, InputChanged, InputUnavailable, Malformed
 from tera.format import records
@@ -21,13 +22,25 @@ from tera.wire import zstd
 WORTH_COMPRESSING: Final = 512
 """Below this, zstd's own overhead is most of what it could save."""
 
+_SAMPLED: Final = 256 << 10
+_SAMPLE: Final = 1 << 10
 
-def squeeze(data: bytes) -> bytes:
-    """Return a frame's stored form: a zstd frame if that is shorter, else `data` itself."""
-    if len(data) < WORTH_COMPRESSING:
+
+def squeeze(data: bytes | memoryview) -> bytes | memoryview:
+    """Return a frame's stored form: a zstd frame if that is shorter, else `data` itself.
+
+    Of a large frame a sample is tried first: to find out that 1 MiB is noise costs 20 us and not 300. What
+    is lost is what little a frame that is nearly all noise could have saved (4 % of one that is 15/16 noise).
+    """
+    size = len(data)
+    if size < WORTH_COMPRESSING:
         return data
+    if size >= _SAMPLED:
+        sample = b"".join([data[at : at + _SAMPLE] for at in range(0, size, size >> 4)])
+        if len(zstd.compress(sample)) >= len(sample):
+            return data
     packed = zstd.compress(data)
-    return packed if len(packed) < len(data) else data
+    return packed if len(packed) < size else data
 
 
 def checked_head(head: EntryHead) -> tuple[bytes, bytes]:
@@ -56,7 +69,7 @@ class Batch:
         raw, body = checked_head(head)
         blob = self.blob
         blob += records.pack_record(records.ENTRY, body)
-        stored = b""
+        stored: bytes | memoryview = b""
         if data:
             stored = squeeze(data) if compress else data
             blob += records.pack_frame_head(len(data), len(stored))
@@ -90,7 +103,7 @@ class LargeEntry:
         index.add(self._raw, FILE, self._head.mode, self._head.mtime, len(self._body))
         return records.pack_record(records.ENTRY, self._body)
 
-    def frame(self, index: IndexBuilder, data: bytes, stored: int) -> bytes:
+    def frame(self, index: IndexBuilder, data: bytes | memoryview, stored: int) -> bytes:
         """Hash a frame's plaintext and enter it; return the FRAME's head."""
         if self._size % FRAME_RAW:
             raise BadInput(f"{self._head.path}: content after a short frame")
@@ -115,16 +128,16 @@ class OpenFile:
         self._status = status
         self.size = status.st_size
 
-    def read(self, offset: int) -> bytes:
+    def read(self, pool: FramePool, offset: int) -> memoryview:
         """Return the frame at `offset`. Raises InputChanged when the file has become shorter."""
-        want = min(FRAME_RAW, self.size - offset)
+        data = pool.take(min(FRAME_RAW, self.size - offset))
+        have = 0
         try:
-            data = os.pread(self._fd, want, offset)
-            while len(data) < want:
-                more = os.pread(self._fd, want - len(data), offset + len(data))
+            while have < len(data):
+                more = os.preadv(self._fd, [data[have:]], offset + have)
                 if not more:
                     raise changed(self._path)
-                data += more
+                have += more
         except OSError as error:
             raise InputUnavailable(f"{self._path}: {error.strerror or error}") from None
         return data

@@ -17,6 +17,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from tera.cli import failures
 
     if argv is None:
+        failures.take_streams()
         failures.take_signals()
     try:
         for stream in (sys.stdout, sys.stderr):

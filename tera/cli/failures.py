@@ -41,6 +41,19 @@ class ReaderGone(Exception):
     """Whoever read our standard output has closed it."""
 
 
+def take_streams() -> None:
+    """Fill the places of standard streams that are closed: the next file would get such a number, and be
+    written to as if it were standard output. What stands there instead fails when it is used."""
+    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, flags)  # gets the lowest free number, which is this one
+    sys.stdin = sys.stdin or open(0, closefd=False)
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+
+
 def take_signals() -> None:
     """Let SIGTERM and SIGHUP clean up as an interrupt does, unless somebody (nohup) had them ignored."""
 

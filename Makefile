@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fuzz fuzz-install vectors clean
+.PHONY: help demo test check bench fuzz fuzz-install clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
@@ -56,9 +56,6 @@ fuzz: fuzz-install ## run every fuzz target for FUZZ_SECONDS (60) each
 	done; [ "$$found" -gt 0 ] || { echo "fuzz: no fuzz/fuzz_*.py was found"; exit 1; }
 
 fuzz-install: $(VENV)/.fuzz-installed
-
-vectors: $(dev) ## generate spec/vectors again
-	@$(bin)/python -m spec.make_vectors
 
 clean: ## remove the environment, the caches and what runs have left
 	rm -rf $(VENV) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist fuzz/out

@@ -26,8 +26,6 @@ def main(argv: Sequence[str] | None = None) -> int:
                 stream.reconfigure(errors="backslashreplace")
         from tera.cli.verbs import run
 
-        code = run(list(sys.argv[1:] if argv is None else argv))
-        sys.stdout.flush()
-        return code
+        return failures.flush(run(list(sys.argv[1:] if argv is None else argv)))
     except BaseException as error:
         return failures.report(error)

@@ -12,13 +12,12 @@ of anybody: nothing is said, and the exit code is 4.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import sys
 from typing import NoReturn
 
-from tera.cli.talk import say
+from tera.cli.talk import drop, say
 from tera.errors import TeraError
 
 OK = 0
@@ -43,15 +42,15 @@ class ReaderGone(Exception):
 
 def take_streams() -> None:
     """Fill the places of standard streams that are closed: the next file would get such a number, and be
-    written to as if it were standard output. What stands there instead fails when it is used."""
-    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDONLY)):
+    written to as if it were standard output. What stands there instead fails when it is used, but for talk."""
+    for number, flags in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, flags)  # gets the lowest free number, which is this one
-    sys.stdin = sys.stdin or open(0, closefd=False)
-    sys.stdout = sys.stdout or open(1, "w", closefd=False)
-    sys.stderr = sys.stderr or open(2, "w", closefd=False)
+    sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
 
 
 def take_signals() -> None:
@@ -73,30 +72,30 @@ def report(error: BaseException) -> int:
         traceback.print_exception(error)
     match error:
         case Terminated():
-            _flush()
+            flush()
             signal.signal(error.number, signal.SIG_DFL)
             os.kill(os.getpid(), error.number)
             return 128 + error.number
         case KeyboardInterrupt():
             say("error", "interrupted")
-            return _flush(INTERRUPTED)
+            return flush(INTERRUPTED)
         case SystemExit():
-            return _flush(error.code if isinstance(error.code, int) else OTHER)
+            return flush(error.code if isinstance(error.code, int) else OTHER)
         case ReaderGone() | BrokenPipeError():
-            _drop_stdout()
+            drop(sys.stdout)
             return IO
         case TeraError():
             say("error", str(error))
             if error.hint:
                 say("hint", error.hint)
-            return _flush(error.exit)
+            return flush(error.exit)
         case OSError():
             name = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
             say("error", f"{name}{error.strerror or error}")
-            return _flush(IO)
+            return flush(IO)
         case MemoryError():
             say("error", "not enough memory")
-            return _flush(OTHER)
+            return flush(OTHER)
     return _report_others(error)
 
 
@@ -104,36 +103,28 @@ def _report_others(error: BaseException) -> int:
     import click
 
     if isinstance(error, click.exceptions.Exit):
-        return _flush(error.exit_code)
+        return flush(error.exit_code)
     if isinstance(error, click.ClickException):
         message = error.format_message().strip().removesuffix(".")
         say("error", message[:1].lower() + message[1:])
         context = getattr(error, "ctx", None)
         if context is not None:
             say("hint", f"{context.command_path} --help")
-        return _flush(error.exit_code)
+        return flush(error.exit_code)
     say("error", f"internal: {type(error).__name__}: {error}")
     say("hint", "this is a fault in tera: please report it with what TERA_TRACEBACK=1 shows")
-    return _flush(OTHER)
+    return flush(OTHER)
 
 
-def _flush(code: int = OK) -> int:
+def flush(code: int = OK) -> int:
     """Flush stdout while an error of it can still be said, and return the code to leave with."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:
-        _drop_stdout()
+        drop(sys.stdout)
         return code or IO
     except (OSError, ValueError) as error:
-        _drop_stdout()
+        drop(sys.stdout)
         say("error", f"standard output: {getattr(error, 'strerror', None) or error}")
         return code or IO
     return code
-
-
-def _drop_stdout() -> None:
-    """Point stdout nowhere: what is left in its buffer would be written, and fail, at exit."""
-    with contextlib.suppress(OSError, ValueError):
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
-        os.close(null)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import contextlib
-import os
 import re
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import click
 
 from tera.cli.failures import ReaderGone
 from tera.cli.show import as_json
+from tera.cli.talk import drop
 from tera.errors import BadInput, OutputUnavailable, TeraError
 
 STDOUT: Final = "-"
@@ -77,11 +77,7 @@ def file_output() -> Iterator[BinaryIO]:
 def _failed(error: OSError) -> Exception:
     if isinstance(error, BrokenPipeError):
         return ReaderGone()
-    # Of what is left in the buffer nothing can be written either, and it would be tried again at exit.
-    null = os.open(os.devnull, os.O_WRONLY)
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(null, sys.stdout.fileno())
-    os.close(null)
+    drop(sys.stdout)
     return OutputUnavailable(f"standard output: {error.strerror or error}")
 
 

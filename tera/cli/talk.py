@@ -6,7 +6,9 @@ The law of this file: nothing is said in any other way, and that it cannot be sa
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
+from typing import TextIO
 
 from tera.cli.show import safe
 
@@ -18,6 +20,16 @@ def say(kind: str, message: str) -> None:
 
 def tell(message: str) -> None:
     """Write one line."""
-    with contextlib.suppress(OSError, ValueError):
+    try:
         sys.stderr.write(safe(message) + "\n")
         sys.stderr.flush()
+    except (OSError, ValueError):
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Point a stream that fails nowhere: what is in its buffer would be written again, and fail, at exit."""
+    with contextlib.suppress(OSError, ValueError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)

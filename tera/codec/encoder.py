@@ -16,25 +16,20 @@ from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from tera.codec import header, sources
-from tera.codec.buffers import FramePool
 from tera.codec.entries import Batch, LargeEntry, OpenFile, changed, squeeze
 from tera.codec.grouping import Recipients, as_groups, lock
 from tera.codec.output import FileOutput, Output, StreamOutput, existing_file
-from tera.codec.pipeline import Pipeline, Turnstile
-from tera.codec.segment import SegmentWriter
+from tera.codec.pipeline import Work
 from tera.codec.signers import signer_fingerprint
 from tera.codec.sources import Content, Found, OnSkip, PathLike, Skipped, Source
-from tera.crypto.chunked import SALT_LENGTH
+from tera.codec.writer import ContainerWriter
 from tera.crypto.random import Random, system
 from tera.crypto.signing import SigningKey
-from tera.errors import InputUnavailable, LimitExceeded
-from tera.format import digests, front, limits, records, trailer
-from tera.format import sections as s
-from tera.format.index import IndexBuilder
+from tera.errors import InputUnavailable
+from tera.format import front
 from tera.format.records import DIRECTORY, FILE, FRAME_RAW, EntryHead
-from tera.format.schedule import FILE_KEY_LENGTH, KeySchedule, core_hash, signed_message
+from tera.format.schedule import FILE_KEY_LENGTH, KeySchedule, core_hash
 
-SIGNING_CONTEXT: Final = b"tera/v1"
 _SMALL: Final = 128 << 10
 _BATCH: Final = 1 << 20
 
@@ -89,10 +84,8 @@ class Encoder:
         groups = as_groups(recipients)
         self._compress = compress
         self._on_skip = on_skip
-        self._progress = progress or (lambda count: None)
         self._skipped: list[Skipped] = []
-        self._signers = sorted(signers, key=_name)
-        self._random = random
+        self._signers = list(signers)
         now = time.time_ns()
         self.core, core_map, packed = header.build(
             id=header.uuid7(now, random) if id is None else id,
@@ -102,35 +95,34 @@ class Encoder:
             public_tags=public_tags,
             tags=tags,
             manifest=manifest,
-            signers=tuple(map(_name, self._signers)),
+            signers=tuple(sorted({signer_fingerprint(key.public) for key in signers})),
             padding=padding,
         )
         file_key = random(FILE_KEY_LENGTH)
-        self._keys = KeySchedule(file_key, core_hash(core_map))
-        prefix = front.build_prefix(self.core, self._keys, core_map)
-        head = prefix + front.build_access(lock(file_key, self._keys.bind, groups, random), self._keys, len(prefix))
+        keys = KeySchedule(file_key, core_hash(core_map))
+        prefix = front.build_prefix(self.core, keys, core_map)
+        head = prefix + front.build_access(lock(file_key, keys.bind, groups, random), keys, len(prefix))
         del file_key
-        self._payload = len(head)
-        self._data = self._segment(s.DATA, self._payload)
-        self._index = IndexBuilder()
-        self._plain = 0
         self._batch = Batch()
-        self._pool = FramePool()
-        self._assembly, self._writing = Turnstile(), Turnstile()
+        self._files: list[OpenFile] = []
         self._exclude = existing_file(output)
-        self._output: Output = (
+        self._closed = False
+        where: Output = (
             FileOutput(output, force=force) if isinstance(output, str | os.PathLike) else StreamOutput(output)
         )
-        self._files: list[OpenFile] = []
-        self._pipeline = Pipeline(self._assembly, self._writing, workers=workers)
-        self._closed = False
         try:
-            self._output.write_at(0, head)
-            self._output.write_at(self._payload, self._data.head)
-            self._data.append(records.pack_record(records.MANIFEST, packed))
-            self._index.manifest_length = len(packed)
+            self._writer = ContainerWriter(
+                where,
+                keys,
+                head,
+                packed,
+                padding=self.core.padding,
+                random=random,
+                progress=progress or (lambda count: None),
+                workers=workers,
+            )
         except BaseException:
-            self.abort()
+            where.abort()
             raise
 
     def __enter__(self) -> Encoder:
@@ -229,7 +221,7 @@ class Encoder:
                 fd = -1
                 self._files.append(file)
                 # Read in the pipeline's threads: each frame's place in the file is known.
-                loads = (partial(file.read, self._pool, offset) for offset in range(0, file.size, FRAME_RAW))
+                loads = (partial(file.read, self._writer.pool, offset) for offset in range(0, file.size, FRAME_RAW))
                 self._add_frames(head, loads, compress=compress, file=file)
                 return
             try:
@@ -254,8 +246,10 @@ class Encoder:
     def _flush(self) -> None:
         batch, self._batch = self._batch, Batch()
         if batch.entries:
-            self._pipeline.submit(
-                lambda number: self._assemble(number, partial(batch.note, self._index), batch.blob, batch.plain)
+            self._submit(
+                lambda number: self._writer.assemble(
+                    number, partial(batch.note, self._writer.index), batch.blob, batch.plain
+                )
             )
 
     def _add_frames(
@@ -268,84 +262,29 @@ class Encoder:
     ) -> None:
         self._flush()
         entry = LargeEntry(head)
-        self._pipeline.submit(lambda number: self._assemble(number, partial(entry.start, self._index)))
+        self._submit(lambda number: self._writer.assemble(number, partial(entry.start, self._writer.index)))
         for load in loads:
-            self._pipeline.submit(partial(self._frame, entry, load, compress))
+            self._submit(partial(self._frame, entry, load, compress))
 
         def end(number: int) -> None:
             if file:
                 file.check()
-            self._assemble(number, partial(entry.end, self._index))
+            self._writer.assemble(number, partial(entry.end, self._writer.index))
             if file:
                 file.close()
                 self._files.remove(file)
 
-        self._pipeline.submit(end)
+        self._submit(end)
 
     def _frame(self, entry: LargeEntry, load: Callable[[], bytes | memoryview], compress: bool, number: int) -> None:
         data = load()
         stored = squeeze(data) if compress else data
-        self._assemble(number, partial(entry.frame, self._index, data, len(stored)), stored, len(data))
+        self._writer.assemble(number, partial(entry.frame, self._writer.index, data, len(stored)), stored, len(data))
         if stored is not data:
-            self._pool.give([memoryview(data)])
+            self._writer.pool.give([memoryview(data)])
 
-    # --- assembling and writing -------------------------------------------------------------------
-
-    def _assemble(
-        self,
-        number: int,
-        note: Callable[[], bytes],
-        data: bytes | bytearray | memoryview = b"",
-        plain: int = 0,
-    ) -> None:
-        """In turn: append what `note` returns, and `data`; then seal the blocks that are full."""
-        self._assembly.wait(number)
-        self._data.append(note())
-        self._data.append(data)
-        blocks = self._data.cut()
-        self._plain += plain
-        self._assembly.done(number)
-        self._write(number, self._data, blocks)
-        if plain:
-            self._progress(plain)
-
-    def _write(self, number: int, segment: SegmentWriter, blocks: list[tuple[int, list[memoryview]]]) -> None:
-        ordered = self._output.ordered
-        if not ordered:
-            for block, pieces in blocks:
-                self._output.write_at(*self._seal(segment, block, pieces))
-            return
-        sealed = [self._seal(segment, *blocks[0])] if blocks else []
-        self._writing.wait(number)
-        for offset, data in sealed:
-            self._output.write_at(offset, data)
-        for block, pieces in blocks[1:]:
-            self._output.write_at(*self._seal(segment, block, pieces))
-        self._writing.done(number)
-
-    def _seal(self, segment: SegmentWriter, block: int, pieces: list[memoryview]) -> tuple[int, memoryview]:
-        sealed = segment.seal(block, pieces)
-        self._pool.give(pieces)
-        return sealed
-
-    def _finish_segment(self, segment: SegmentWriter, length: int) -> None:
-        """Pad, and seal what is left; the pipeline is idle."""
-        zeros = bytes(records.FULL_PAD + records.HEADER)
-        for pad in records.pad_lengths(length, self.core.padding):
-            segment.append(records.pack_record(records.PAD, b"")[:4] + pad.to_bytes(4, "big"))
-            segment.append(memoryview(zeros)[:pad])
-            self._write_now(segment)
-        self._write_now(segment)
-        number, pieces = segment.cut_last()
-        self._output.write_at(*segment.seal(number, pieces, last=True))
-
-    def _write_now(self, segment: SegmentWriter) -> None:
-        for number, pieces in segment.cut():
-            self._output.write_at(*segment.seal(number, pieces))
-
-    def _segment(self, kind: int, start: int) -> SegmentWriter:
-        salt = self._random(SALT_LENGTH)
-        return SegmentWriter(kind, self._keys.segment(kind, salt), salt, start)
+    def _submit(self, work: Work) -> None:
+        self._writer.pipeline.submit(work)
 
     # --- ending -----------------------------------------------------------------------------------
 
@@ -359,57 +298,25 @@ class Encoder:
 
     def _close(self) -> Sealed:
         self._flush()
-        self._pipeline.close()
-        self._index.check()
-        self._check_limits()
-        self._finish_segment(self._data, self._data.plain)
-        index = self._segment(s.INDEX, self._payload + self._data.length)
-        self._output.write_at(index.start, index.head)
-        for column in self._index.pack(self._data.leaves):
-            index.append(column)
-            self._write_now(index)
-        self._finish_segment(index, index.plain)
-        payload = self._data.length + index.length
-        roots = (self._data.root, index.root)
-        layout = trailer.Layout(payload, (self._data.chunks, index.chunks), roots)
-        section = self._sign(layout.pack())
-        self._output.write_at(self._payload + payload, section)
-        tail = trailer.pack_tail(payload, len(section))
-        self._output.write_at(self._payload + payload + len(section), tail)
-        self._output.commit()
+        written = self._writer.close(self._signers)
         self._closed = True
         return Sealed(
             id=self.core.id,
-            digest=digests.show(digests.container_digest(self._keys.bind, roots, payload)),
-            content_digest=digests.content_digest(self._index.content()),
-            size=self._payload + payload + len(section) + len(tail),
-            plain_size=self._plain,
-            entries=len(self._index),
+            digest=written.digest,
+            content_digest=written.content_digest,
+            size=written.size,
+            plain_size=self._writer.plain,
+            entries=len(self._writer.index),
             skipped=tuple(self._skipped),
         )
-
-    def _check_limits(self) -> None:
-        if len(self._index) > limits.DEFAULT.entries:
-            raise LimitExceeded(
-                f"{len(self._index):,} entries, but readers take {limits.DEFAULT.entries:,}",
-                hint="seal them in several containers",
-            )
-
-    def _sign(self, packed: bytes) -> bytes:
-        message = signed_message(self._keys.bind, packed)
-        signatures = tuple(
-            trailer.Signature(_name(key), key.public, key.sign(message, SIGNING_CONTEXT)) for key in self._signers
-        )
-        return trailer.pack_trailer(packed, self._keys.trailer_mac(packed), signatures)
 
     def abort(self) -> None:
         """Drop the container; what was at the output before stays."""
         if not self._closed:
             self._closed = True
-            self._pipeline.cancel()
+            self._writer.abort()
             for file in self._files:
                 file.close()
-            self._output.abort()
 
 
 def encode(sources: Iterable[Source], output: PathLike | BinaryIO, *, recipients: Recipients, **options: Any) -> Sealed:
@@ -427,7 +334,3 @@ def encode(sources: Iterable[Source], output: PathLike | BinaryIO, *, recipients
             else:
                 encoder.add(source)
         return encoder.close()
-
-
-def _name(key: SigningKey) -> bytes:
-    return signer_fingerprint(key.public)

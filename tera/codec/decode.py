@@ -5,6 +5,7 @@ The law of this file: which way of reading is taken is decided here, and by the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Collection, Sequence
 from typing import BinaryIO, cast
@@ -40,6 +41,7 @@ def decode(
     chunks verify, and a wrong end is an error after the output. Raises TeraError; no file is left partial.
     """
     readable = source
+    spooled: BinaryIO | None = None
     if hasattr(source, "read") and (stream or not can_seek(cast(BinaryIO, source))):
         piped = cast(BinaryIO, source)
         if stream:
@@ -52,8 +54,11 @@ def decode(
             finally:
                 folder.close(complete=complete)
             return found
-        readable = pipe.spool(piped, identities)
-    with Container(readable, identities, signers=signers, bounds=bounds) as container:
+        readable = spooled = pipe.spool(piped, identities)
+    with (
+        spooled or contextlib.nullcontext(),
+        Container(readable, identities, signers=signers, bounds=bounds) as container,
+    ):
         folder = TargetFolder(target, force=force)
         complete = False
         try:

@@ -7,6 +7,7 @@ tag has verified; then an error at the end comes after output, which is why it m
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import BinaryIO
@@ -74,18 +75,20 @@ def spool_all(stream: BinaryIO) -> BinaryIO:
 
 
 def _copy(start: bytes, stream: BinaryIO) -> BinaryIO:
-    try:
-        copy = tempfile.TemporaryFile(prefix="tera-")  # noqa: SIM115, returned open
-        copy.write(start)
-        while data := fill(stream, 1 << 20):
-            copy.write(data)
-        copy.flush()
-        copy.seek(0)
-    except OSError as error:
-        raise OutputUnavailable(
-            f"the spool: {error.strerror or error}", hint="TMPDIR names a folder with more room"
-        ) from None
-    return copy
+    with contextlib.ExitStack() as undo:
+        try:
+            copy = undo.enter_context(tempfile.TemporaryFile(prefix="tera-"))
+            copy.write(start)
+            while data := fill(stream, 1 << 20):
+                copy.write(data)
+            copy.flush()
+            copy.seek(0)
+        except OSError as error:
+            raise OutputUnavailable(
+                f"the spool: {error.strerror or error}", hint="TMPDIR names a folder with more room"
+            ) from None
+        undo.pop_all()  # from here on the caller closes it
+        return copy
 
 
 class Streaming:

@@ -83,7 +83,7 @@ class Pipe(io.RawIOBase):
 def pipe(data: bytes, step: int = 1 << 20) -> BinaryIO:
     """Return `data` as a stream that cannot seek."""
     found: Any = Pipe(data, step)
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 class Region(NamedTuple):

@@ -28,9 +28,10 @@ printf 'not only ASCII\n' > 'docs/ünï çødé — 容器.txt'
 head -c 67108864 /dev/urandom > big.bin
 printf 'docs/: %s files; big.bin: 64 MiB of noise\n' "$(find docs -type f | wc -l | tr -d ' ')"
 
-say 'Make a post-quantum key. The public half goes to stderr; the file holds the secret and is mode 0600.'
-run 'tera keygen -o key.txt'
+say 'Make a post-quantum key. The file holds the secret and is mode 0600; the public half is long, for giving away.'
+run 'tera keygen -q -o key.txt'
 run 'tera keygen -y key.txt > pub.txt'
+run 'ls -l key.txt && cut -c 1-72 pub.txt'
 
 say 'Seal a folder tree, a large file and a stream from a pipe into one container.'
 run 'seq 1000000 | tera encode docs big.bin - --stdin-name numbers.txt -R pub.txt -o out.tera'
@@ -47,7 +48,7 @@ run 'tera cat out.tera docs/code/tera/errors.py -i key.txt | sed -n 1,5p'
 tera cat out.tera docs/code/tera/errors.py -i key.txt | cmp - docs/code/tera/errors.py
 
 say 'Let a second key in and the first one out. Only the access section is written; the digest stays.'
-run 'tera keygen -o second.txt'
+run 'tera keygen -q -o second.txt'
 run 'tera keygen -y second.txt > second.pub'
 run 'tera digest out.tera | tee before.txt'
 run 'tera rewrap out.tera --in-place -i key.txt -R second.pub'

@@ -21,7 +21,11 @@ from tera.crypto import pem
 from tests.cli.runs import FILES, Room, Tera, environment
 
 # A process that has the terminal at its standard input as its own, and then is tera.
-TAKE = "import fcntl, os, sys, termios; fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0); os.execv(sys.argv[2], sys.argv[2:])"
+TAKE = """
+import fcntl, os, sys, termios
+fcntl.ioctl(int(sys.argv[1]), termios.TIOCSCTTY, 0)
+os.execv(sys.argv[2], sys.argv[2:])
+"""
 
 
 class Session:

@@ -43,17 +43,8 @@ bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg an
 		--benchmark-only --benchmark-columns=median,iqr,ops
 	@$(bin)/python benchmarks/compare.py $(BENCH_ARGS)
 
-fuzz: fuzz-install ## run every fuzz target for FUZZ_SECONDS (60) each
-	@found=0; for target in fuzz/fuzz_*.py; do \
-		[ -e "$$target" ] || continue; \
-		found=$$((found + 1)); name=$$(basename "$$target" .py); name=$${name#fuzz_}; \
-		mkdir -p "fuzz/out/$$name/new"; seeds="fuzz/corpus/$$name"; [ -d "$$seeds" ] || seeds=; \
-		echo "fuzz $$name, $(FUZZ_SECONDS) s"; \
-		$(bin)/python "$$target" -max_total_time=$(FUZZ_SECONDS) -verbosity=0 -print_final_stats=1 \
-			-artifact_prefix="fuzz/out/$$name/" "fuzz/out/$$name/new" $$seeds > "fuzz/out/$$name/log" 2>&1 \
-			|| { cat "fuzz/out/$$name/log"; echo "fuzz $$name: a finding, kept in fuzz/out/$$name/"; exit 1; }; \
-		sed -n 's/^stat::number_of_executed_units: */  inputs: /p' "fuzz/out/$$name/log"; \
-	done; [ "$$found" -gt 0 ] || { echo "fuzz: no fuzz/fuzz_*.py was found"; exit 1; }
+fuzz: fuzz-install ## run the fuzz targets for FUZZ_SECONDS (60) in all
+	@$(bin)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
 fuzz-install: $(VENV)/.fuzz-installed
 

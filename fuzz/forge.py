@@ -6,6 +6,7 @@ not touch is derived from what stands before it, as an honest writer would. It u
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, Final
@@ -13,6 +14,7 @@ from typing import Any, Final
 from fuzz.edits import Edit, Stage
 from fuzz.samples import KEK, NOISE, SIGNER, SIGNER_NAME, TEXT, fixed_random
 from tera.codec.grouping import lock
+from tera.codec.inspect import digest
 from tera.crypto.hashes import b3
 from tera.errors import TeraError
 from tera.format import access, digests, front, records, trailer
@@ -92,9 +94,9 @@ def seal(base: Base, edits: list[Edit]) -> bytes:
     padding = base.core.padding
     for edit in by_stage[Stage.PADDING]:
         padding = edit.how & 1
-    data, root, leaves, chunks = _segment(keys, s.DATA, _poked(_padded(plain, padding), by_stage[Stage.DATA]))
+    data, root, leaves, chunks = _segment(keys, s.DATA, _poked(padded(plain, padding), by_stage[Stage.DATA]))
     columns = _index(found, leaves, by_stage[Stage.COLUMN])
-    index, other, _, more = _segment(keys, s.INDEX, _poked(_padded(columns, padding), by_stage[Stage.INDEX]))
+    index, other, _, more = _segment(keys, s.INDEX, _poked(padded(columns, padding), by_stage[Stage.INDEX]))
     payload = sum(map(len, [*data, *index]))
     packed = trailer.Layout(payload, (chunks, more), (root, other)).pack()
     for edit in by_stage[Stage.TRAILER]:
@@ -121,6 +123,13 @@ def signature() -> tuple[trailer.Signature, ...]:
     sealed = seal(base, [])
     length = int.from_bytes(sealed[-8:-4], "big")
     return trailer.parse_trailer(sealed[-24 - length + s.HEADER : -24]).signatures
+
+
+@cache
+def original_digest() -> bytes:
+    """Return the container digest of what the author has signed."""
+    base = next(base for base in BASES if base.signed)
+    return bytes.fromhex(digest(io.BytesIO(seal(base, []))).removeprefix(digests.PREFIX))
 
 
 def _signed(keys: KeySchedule, packed: bytes) -> bytes:
@@ -214,7 +223,8 @@ def _packed(record: Record) -> bytes:
     return bytes((record.type, record.flags, 0, record.aux & 255)) + len(body).to_bytes(4, "big") + body
 
 
-def _padded(plain: bytes, padding: int) -> bytes:
+def padded(plain: bytes, padding: int) -> bytes:
+    """Return records or columns with their padding."""
     pads = [records.pack_record(records.PAD, bytes(size)) for size in records.pad_lengths(len(plain), padding)]
     return plain + b"".join(pads)
 

@@ -1,25 +1,16 @@
-"""What `canonical.unpack` takes packs to the same bytes, and nothing but a TeraError leaves it."""
+"""Whatever `unpack` takes packs to the same bytes, the reference takes the same, and all else is a TeraError."""
 
 from __future__ import annotations
 
-import sys
-
-import atheris
-
-with atheris.instrument_imports():
-    from tera.errors import TeraError
-    from tera.wire import canonical
+from fuzz import oracle
+from spec import reference
+from tera.wire import canonical
 
 
-def check(data: bytes) -> None:
-    """One input."""
-    try:
-        value = canonical.unpack(data, what="input", max_len=1 << 20)
-    except TeraError:
-        return
-    assert canonical.pack(value) == data
-
-
-if __name__ == "__main__":
-    atheris.Setup(sys.argv, check)
-    atheris.Fuzz()
+def one_input(data: bytes) -> None:
+    found = oracle.tera(canonical.unpack, data, what="a value", max_len=1 << 20)
+    other = oracle.reference(reference.unpack, data)
+    oracle.same_verdict(found, other)
+    if isinstance(found, oracle.Taken) and isinstance(other, oracle.Taken):
+        assert canonical.pack(found.value) == data
+        assert found.value == other.value

@@ -7,7 +7,7 @@ finding and goes on up to the fuzzer.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from spec.reference import Refused
 from tera.errors import TeraError
@@ -42,6 +42,6 @@ def reference(call: Callable[P, T], *args: P.args, **options: P.kwargs) -> Taken
         return error
 
 
-def same_verdict(*found: Taken[T] | TeraError | Refused) -> None:
+def same_verdict(*found: Taken[Any] | TeraError | Refused) -> None:
     """Fail unless all have taken it, or none has."""
     assert len({isinstance(one, Taken) for one in found}) == 1, f"the readers differ: {found!r:.2000}"

@@ -59,14 +59,16 @@ def run(name: str, seconds: int) -> str | None:
     command = [sys.executable, "-m", "fuzz.run", name, f"-max_total_time={seconds}", "-print_final_stats=1"]
     with log.open("wb") as file:
         try:
-            status = subprocess.run(
+            status = subprocess.run(  # noqa: PLW1510
                 command, cwd=HERE.parent, stdout=file, stderr=file, timeout=seconds + STARTUP
             ).returncode
         except subprocess.TimeoutExpired:
             status = -1
     text = log.read_text(errors="replace")
     count = re.search(r"number_of_executed_units: *(\d+)", text)
-    print(f"fuzz {name}: {count[1] if count else 'no'} inputs in {seconds} s{', A FINDING' if status else ''}", flush=True)
+    print(
+        f"fuzz {name}: {count[1] if count else 'no'} inputs in {seconds} s{', A FINDING' if status else ''}", flush=True
+    )
     return f"--- fuzz {name}, exit status {status}; kept in fuzz/out/{name}/\n{text}" if status else None
 
 

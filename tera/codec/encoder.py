@@ -7,10 +7,11 @@ writing) runs in the pipeline's threads; the order of records is decided where a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, Final, cast
@@ -25,7 +26,7 @@ from tera.codec.sources import Content, Found, OnSkip, PathLike, Skipped, Source
 from tera.codec.writer import ContainerWriter
 from tera.crypto.random import Random, system
 from tera.crypto.signing import SigningKey
-from tera.errors import InputUnavailable
+from tera.errors import InputUnavailable, TeraError
 from tera.format import front
 from tera.format.records import DIRECTORY, FILE, FRAME_RAW, EntryHead
 from tera.format.schedule import FILE_KEY_LENGTH, KeySchedule, core_hash
@@ -107,6 +108,7 @@ class Encoder:
         self._files: list[OpenFile] = []
         self._exclude = existing_file(output)
         self._closed = False
+        self._failure: BaseException | None = None  # an entry has begun and cannot end
         where: Output = (
             FileOutput(output, force=force) if isinstance(output, str | os.PathLike) else StreamOutput(output)
         )
@@ -142,18 +144,20 @@ class Encoder:
         Links and special files inside a folder, and what cannot be read there, are skipped and reported.
         Raises InputUnavailable when `path` is not there, InputChanged when a file changes while it is read.
         """
-        for found in sources.walk(path, self._skip, self._exclude):
-            if name is not None:
-                _, slash, rest = found.name.partition("/")
-                found = found._replace(name=name + slash + rest)
-            if found.is_dir:
-                self._add_folder(found)
-            else:
-                self._add_file(found, self._compress if compress is None else compress)
+        with self._adding():
+            for found in sources.walk(path, self._skip, self._exclude):
+                if name is not None:
+                    _, slash, rest = found.name.partition("/")
+                    found = found._replace(name=name + slash + rest)
+                if found.is_dir:
+                    self._add_folder(found)
+                else:
+                    self._add_file(found, self._compress if compress is None else compress)
 
     def add_directory(self, name: str, *, mode: int = 0o755, mtime: int = 0) -> None:
         """Add an empty folder."""
-        self._add_whole(EntryHead(name, DIRECTORY, mode, mtime), b"", compress=False)
+        with self._adding():
+            self._add_whole(EntryHead(name, DIRECTORY, mode, mtime), b"", compress=False)
 
     def add_content(
         self,
@@ -174,18 +178,37 @@ class Encoder:
             raise TypeError("content is bytes; a str would need an encoding")
         head = EntryHead(name, FILE, mode, time.time_ns() if mtime is None else mtime, mime)
         smaller = self._compress if compress is None else compress
-        if isinstance(content, bytes | bytearray | memoryview):
-            if len(content) <= _SMALL:
-                self._add_whole(head, bytes(content), compress=smaller)
-                return
-            view = memoryview(content).cast("B")
-            cuts = range(0, len(view), FRAME_RAW)
-            self._add_frames(head, (partial(bytes, view[at : at + FRAME_RAW]) for at in cuts), compress=smaller)
-            return
-        # Read here, in order; the pipeline bounds how far ahead.
-        stream = cast(BinaryIO, content if hasattr(content, "read") else sources.IteratorReader(content))
-        pieces = iter(lambda: sources.fill(stream, FRAME_RAW), b"")
-        self._add_frames(head, (partial(bytes, piece) for piece in pieces), compress=smaller)
+        with self._adding():
+            if isinstance(content, bytes | bytearray | memoryview):
+                view = memoryview(content)
+                if view.nbytes <= _SMALL:
+                    self._add_whole(head, bytes(view), compress=smaller)
+                    return
+                view = view.cast("B") if view.c_contiguous else memoryview(bytes(view))
+                cuts = (view[at : at + FRAME_RAW] for at in range(0, len(view), FRAME_RAW))
+                # The caller may change what can be changed as soon as this returns.
+                pieces: Iterator[bytes | memoryview] = cuts if isinstance(content, bytes) else map(bytes, cuts)
+            else:
+                # Read here, in order; the pipeline bounds how far ahead.
+                stream = cast(BinaryIO, content if hasattr(content, "read") else sources.IteratorReader(content))
+                pieces = iter(lambda: sources.fill(stream, FRAME_RAW), b"")
+            self._add_frames(head, (partial(bytes, piece) for piece in pieces), compress=smaller)
+
+    @contextlib.contextmanager
+    def _adding(self) -> Iterator[None]:
+        """Refuse what comes too late; let the error of an earlier entry, still under way, be the one."""
+        self._check_open()
+        try:
+            yield
+        except TeraError:
+            self._writer.pipeline.close()
+            raise
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ValueError("the encoder is closed")
+        if self._failure:
+            raise self._failure
 
     def _skip(self, path: str, reason: str) -> None:
         shown = path.encode(errors="backslashreplace").decode()
@@ -263,8 +286,12 @@ class Encoder:
         self._flush()
         entry = LargeEntry(head)
         self._submit(lambda number: self._writer.assemble(number, partial(entry.start, self._writer.index)))
-        for load in loads:
-            self._submit(partial(self._frame, entry, load, compress))
+        try:
+            for load in loads:
+                self._submit(partial(self._frame, entry, load, compress))
+        except BaseException as error:
+            self._failure = error
+            raise
 
         def end(number: int) -> None:
             if file:
@@ -290,7 +317,10 @@ class Encoder:
 
     def close(self) -> Sealed:
         """Write index and trailer, sign, make the output durable and visible."""
+        if self._closed:
+            raise ValueError("the encoder is closed")
         try:
+            self._check_open()
             return self._close()
         except BaseException:
             self.abort()

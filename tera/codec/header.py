@@ -32,8 +32,12 @@ def sorted_tags(tags: Iterable[str]) -> tuple[str, ...]:
     if len(found) > limits.TAGS:
         raise BadInput(f"there are more than {limits.TAGS} tags")
     for tag in found:
-        if not 1 <= len(tag.encode(errors="replace")) <= limits.TAG_BYTES:
-            raise BadInput(f"a tag has 1 to {limits.TAG_BYTES} bytes: {tag[:60]!r}")
+        try:
+            size = len(tag.encode())
+        except UnicodeEncodeError:
+            size = 0
+        if not 1 <= size <= limits.TAG_BYTES:
+            raise BadInput(f"a tag has 1 to {limits.TAG_BYTES} bytes of UTF-8: {tag[:60]!r}")
     return tuple(found)
 
 

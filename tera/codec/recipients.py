@@ -164,6 +164,7 @@ class Passphrase:
             self._secret = unicodedata.normalize("NFC", passphrase).encode()
         except UnicodeEncodeError:
             raise BadInput("the passphrase is not valid Unicode") from None
+        access.check_argon2(*cost, BadInput)
         self._cost = cost
 
     def __repr__(self) -> str:

@@ -68,14 +68,14 @@ def rewrap(
         stanzas = _stanzas(front, file_key, recipients, add, remove, random)
         if in_place:
             length = len(front.access_body)
-            section = build_access(stanzas, keys, front.access_offset, length)
+            section = build_access(stanzas, keys, front.access_offset, length, front.core.authorities)
             _replace(name, front, section)
             size = source.size
         else:
             assert output is not None
             if os.path.exists(output) and os.path.samefile(name, output):
                 raise BadInput(f"{name} is the output too", hint="--in-place changes the file itself")
-            section = build_access(stanzas, keys, front.access_offset)
+            section = build_access(stanzas, keys, front.access_offset, authorities=front.core.authorities)
             size = _copy(source, front, section, output, force=force)
     finally:
         source.close()

@@ -120,7 +120,10 @@ def fill(stream: BinaryIO, size: int) -> bytes:
             raise BadInput("a source must give bytes: open it in binary mode")
         if not piece:
             break
-        pieces.append(bytes(piece))
+        piece = bytes(piece)
+        if len(piece) > size:
+            raise BadInput("a source gave more bytes than it was asked for")
+        pieces.append(piece)
         size -= len(piece)
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

@@ -121,15 +121,20 @@ def _parse_stanza(value: Any) -> Stanza:
     return Stanza(group, type, hint, params, ct)
 
 
+def check_argon2(m_kib: Any, t: Any, p: Any, error: schema.Error = BadAccess) -> None:
+    """Check memory in KiB, passes and lanes of Argon2id; raises `error`."""
+    schema.integer(m_kib, limits.ARGON2_MIN_KIB, limits.ARGON2_MAX_KIB, error, "Argon2id's memory")
+    schema.integer(t, 1, limits.ARGON2_MAX_PASSES, error, "Argon2id's passes")
+    schema.integer(p, 1, limits.ARGON2_MAX_LANES, error, "Argon2id's lanes")
+    if m_kib * t > limits.ARGON2_MAX_COST:
+        raise error("Argon2id's memory times passes is over 4 GiB")
+
+
 def _check_params(type: int, params: Any) -> None:
     what = f"the params of a {NAMES[type]} stanza"
     if type == ARGON2ID:
         m_kib, t, p, salt = schema.array(params, 4, BadAccess, what, low=4)
-        schema.integer(m_kib, limits.ARGON2_MIN_KIB, limits.ARGON2_MAX_KIB, BadAccess, "Argon2id's memory")
-        schema.integer(t, 1, limits.ARGON2_MAX_PASSES, BadAccess, "Argon2id's passes")
-        schema.integer(p, 1, limits.ARGON2_MAX_LANES, BadAccess, "Argon2id's lanes")
-        if m_kib * t > limits.ARGON2_MAX_COST:
-            raise BadAccess("Argon2id's memory times passes is over 4 GiB")
+        check_argon2(m_kib, t, p)
         schema.binary(salt, 16, 16, BadAccess, "a stanza's salt")
     elif type == KEK:
         key_id, salt = schema.array(params, 2, BadAccess, what, low=2)

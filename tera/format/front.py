@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tera.crypto.kdf import equal
-from tera.errors import AccessMac, BadPolicy, Truncated
+from tera.errors import AccessMac, BadInput, BadPolicy, LimitExceeded, Malformed, Truncated
 from tera.format import access, limits
 from tera.format import sections as s
 from tera.format.access import Stanza, parse_access
@@ -107,18 +107,27 @@ def build_prefix(core: Core, keys: KeySchedule, core_map: bytes) -> bytes:
     return s.PREAMBLE + s.pack_header(s.CORE, len(body)) + body
 
 
-def build_access(stanzas: tuple[Stanza, ...], keys: KeySchedule, start: int, length: int | None = None) -> bytes:
+def build_access(
+    stanzas: tuple[Stanza, ...],
+    keys: KeySchedule,
+    start: int,
+    length: int | None = None,
+    authorities: tuple[bytes, ...] = (),
+) -> bytes:
     """Return the ACCESS section for offset `start`; of body length `length` if given (in place).
 
-    Raises LimitExceeded when the stanzas need more than 4 MiB, or more than `length`.
+    Raises LimitExceeded when the stanzas need more than 4 MiB, or more than `length`; BadInput for stanzas
+    that no reader would take: whoever wrote them could not be undone.
     """
-    from tera.errors import LimitExceeded
-
     packed = access.pack_access(stanzas)
     size = access.padded_length(len(packed), start) if length is None else length
     if size > limits.ACCESS or len(packed) + access.MAC > size:
         raise LimitExceeded("the recipients do not fit into the section", hint="rewrap to a copy (-o)")
     header, body = access.unsealed_section(packed, size)
+    try:
+        parse_access(body + bytes(access.MAC), authorities)
+    except Malformed as error:
+        raise BadInput(f"no reader would take these recipients: {error}") from None
     return header + body + keys.access_mac(header, body)
 
 

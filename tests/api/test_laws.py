@@ -165,7 +165,7 @@ def test_a_pipe_gets_what_a_file_gets(workers: int, tmp_path: Path) -> None:
     stable = {"recipients": [KEK], "id": bytes(16), "created": 7, "workers": workers}
 
     def build(output: Any) -> None:
-        with tera.Encoder(output, random=lambda length: bytes(length), **stable) as encoder:  # type: ignore[arg-type]
+        with tera.Encoder(output, random=bytes, **stable) as encoder:  # type: ignore[arg-type]
             for name, data in inside:
                 encoder.add_content(name, data, mtime=0)
 
@@ -185,7 +185,13 @@ def test_any_number_of_workers_gives_the_same_bytes(tmp_path: Path) -> None:
     for workers in (1, 2, 5):
         out = io.BytesIO()
         tera.encode(
-            [source], out, recipients=[KEK], id=bytes(16), created=0, random=lambda length: bytes(length), workers=workers
+            [source],
+            out,
+            recipients=[KEK],
+            id=bytes(16),
+            created=0,
+            random=bytes,
+            workers=workers,
         )
         found.add(blake3(out.getvalue()).digest())
     assert len(found) == 1
@@ -224,13 +230,15 @@ STEPS = st.lists(
 
 @settings(max_examples=60)
 @given(steps=STEPS)
-def test_seeking_equals_reading_in_sequence(large: tuple[bytes, tera.Container], steps: list[tuple[int, int, int]]) -> None:
+def test_seeking_equals_reading_in_sequence(
+    large: tuple[bytes, tera.Container], steps: list[tuple[int, int, int]]
+) -> None:
     data, container = large
     ours, model = container.open("f"), io.BytesIO(data)
     for whence, offset, length in steps:
         base = [0, model.tell(), len(data)][whence]
         if base + offset < 0:
-            with pytest.raises(ValueError, match="before the start"):
+            with pytest.raises(ValueError, match="before"):
                 ours.seek(offset, whence)
             continue
         assert ours.seek(offset, whence) == model.seek(offset, whence)
@@ -259,7 +267,7 @@ def test_an_open_file_is_a_well_behaved_stream(large: tuple[bytes, tera.Containe
     with pytest.raises(ValueError, match="whence"):
         file.seek(0, 9)
     file.close()
-    for call in (lambda: file.read(1), lambda: file.seek(0), lambda: file.tell()):
+    for call in (lambda: file.read(1), lambda: file.seek(0), file.tell):
         with pytest.raises(ValueError, match="closed"):
             call()
 
@@ -347,7 +355,7 @@ def test_two_errors_are_reported_in_the_order_of_the_input(tmp_path: Path) -> No
 
 
 def test_a_str_is_never_taken_for_data() -> None:
-    with pytest.raises(TypeError, match="never|bytes"):
+    with pytest.raises(TypeError, match="a str would need"):
         tera.encode([("name", "text")], io.BytesIO(), recipients=[KEK])
     for wrong in ("path", b"bytes"):
         with pytest.raises(TypeError, match="iterable"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import time
@@ -170,6 +171,19 @@ def test_a_stopped_encode_leaves_what_was_there(
     assert left_in(tmp_path) == ({"out.tera"} if old is not None else set())
     if old is not None:
         assert (tmp_path / "out.tera").read_bytes() == old
+
+
+def test_an_input_that_disappears_meanwhile_is_refused(start: Any, room: Room, tmp_path: Path) -> None:
+    for name, more in (("folder", []), ("folder/b", ["-f"])):
+        (tmp_path / "folder").mkdir()
+        (tmp_path / "folder" / "b").write_bytes(bytes(300_000))
+        process = start("encode", "-", name, "-R", room.key_pub, "-o", "out.tera", *more)
+        process.stdin.write(os.urandom(4 << 20))
+        process.stdin.flush()
+        shutil.rmtree(tmp_path / "folder")
+        code, err = ended(process)
+        assert (code, err) == (4, f"tera: error: {name}: No such file or directory\n")
+        assert left_in(tmp_path) == set()
 
 
 def test_an_interrupt_is_said_in_one_line(start: Any, room: Room) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from fuzz import forge, fuzz_backup
 from fuzz.edits import Edit, Stage
 from fuzz.fuzz_front import MARK
-from fuzz.samples import KEK, NOISE, SIGNER, TEXT, container, fixed_random
+from fuzz.samples import KEK, NOISE, SIGNER, SIGNER_NAME, TEXT, container, fixed_random
 from tera.codec import keyfile
 from tera.codec.grouping import lock
 from tera.codec.recipients import KeyEncryptionKey, PrivateKey
@@ -130,7 +130,7 @@ def path_seeds() -> Seeds:
 def trailer_seeds() -> Seeds:
     packed = trailer.Layout(9_000, (1, 2), (bytes(32), NOISE[:32])).pack()
     signed = SIGNER.sign(signed_message(bytes(32), packed), b"tera/v1")
-    one = trailer.Signature(forge.SIGNER_NAME, SIGNER.public, signed)
+    one = trailer.Signature(SIGNER_NAME, SIGNER.public, signed)
     for name, signatures in ("unsigned", ()), ("signed", (one,)):
         yield name, b"\0" + trailer.pack_trailer(packed, bytes(32), signatures)[s.HEADER :]
     yield "fitted", b"\1" + trailer.pack_trailer(packed, bytes(32), (one,))[s.HEADER :]

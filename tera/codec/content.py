@@ -55,11 +55,12 @@ class EntryReader:
         """Return bytes of a file, verified; a start beyond the end gives none."""
         if start < 0 or stop < start:
             raise BadInput("a range starts at 0 or later and does not end before it starts")
+        if start == 0 and stop >= entry.size and not entry.is_dir:
+            return b"".join(self.content(entry))  # a whole file is compared with its digest too
         stop = min(stop, entry.size)
-        if start >= stop:
-            self.check_head(entry)
-            return b""
         self.check_head(entry)
+        if start >= stop:
+            return b""
         first, last = start // FRAME_RAW, (stop - 1) // FRAME_RAW
         pieces = [
             self.frame(entry, number, max(0, start - number * FRAME_RAW), min(FRAME_RAW, stop - number * FRAME_RAW))
@@ -77,9 +78,7 @@ class EntryReader:
             data = self.frame(entry, number, 0, FRAME_RAW)
             hasher.update(data)
             yield data
-        self._check_end(entry)
-        if hasher.digest() != entry.b3:
-            raise BadDigest(f"{entry.path!r} is not what was sealed")
+        self.check_end(entry, hasher.digest())
 
     def check_head(self, entry: Entry) -> None:
         """Compare the ENTRY record with the index. Raises BadIndex."""
@@ -115,11 +114,14 @@ class EntryReader:
         at = self._index.offset(entry.position) + records.HEADER + self._index.entry_length(entry.position)
         return at + self._index.stored_before(entry.position, number) + number * records.FRAME_HEAD
 
-    def _check_end(self, entry: Entry) -> None:
+    def check_end(self, entry: Entry, digest: bytes) -> None:
+        """Compare the END record with the index, then `digest`, of all that was read. Raises BadIndex, BadDigest."""
         at = self._frame_offset(entry, records.frame_count(entry.size))
         expected = records.pack_end(entry.size, entry.b3)
         if self.plain(at, at + len(expected)) != expected:
             raise BadIndex(f"the end of {entry.path!r} differs from the index")
+        if digest != entry.b3:
+            raise BadDigest(f"{entry.path!r} is not what was sealed")
 
 
 def check_entry(head: records.EntryHead, entry: Entry) -> None:
@@ -134,7 +136,10 @@ def _check_frame(record: bytes, expected: bytes, entry: Entry) -> None:
 
 
 class EntryFile(io.RawIOBase):
-    """A file in a container as a stream: readable, seekable, verified before each byte is returned."""
+    """A file in a container as a stream: readable, seekable, verified before each byte is returned.
+
+    Read from its start to its end, it is compared with its digest too.
+    """
 
     def __init__(self, reader: EntryReader, entry: Entry) -> None:
         super().__init__()
@@ -145,6 +150,9 @@ class EntryFile(io.RawIOBase):
         self._at = 0
         self._window = b""
         self._window_at = 0
+        self._hasher = B3()
+        self._hashed = 0
+        self._complete = False
         reader.check_head(entry)
 
     @property
@@ -159,9 +167,10 @@ class EntryFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._at
+        return self.seek(0, io.SEEK_CUR)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._check_open()
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._entry.size}.get(whence)
         if base is None:
             raise ValueError(f"whence is 0, 1 or 2, not {whence}")
@@ -171,6 +180,7 @@ class EntryFile(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
+        self._check_open()
         out = memoryview(buffer).cast("B")
         size = min(len(out), max(0, self._entry.size - self._at))
         done = 0
@@ -180,10 +190,21 @@ class EntryFile(io.RawIOBase):
                 self._fetch(size - done)
                 inside = self._at - self._window_at
             take = min(size - done, len(self._window) - inside)
-            out[done : done + take] = self._window[inside : inside + take]
+            piece = memoryview(self._window)[inside : inside + take]
+            out[done : done + take] = piece
+            if self._at == self._hashed:
+                self._hasher.update(piece)
+                self._hashed += take
             done += take
             self._at += take
+        if self._hashed == self._entry.size and not self._complete:
+            self._reader.check_end(self._entry, self._hasher.digest())
+            self._complete = True
         return done
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ValueError("I/O operation on closed file")
 
     def _fetch(self, want: int) -> None:
         """Fill the window: at random what is wanted and a little more, in sequence a whole frame."""

@@ -23,6 +23,10 @@ from tests.codec.sealed import KEK, SIGNER, contents, opened, pipe, seal
 MIB = 1 << 20
 
 
+def _named(options: dict[str, Any]) -> str:
+    return "-".join(options)
+
+
 def refused(code: str, *args: Any, **options: Any) -> TeraError:
     with pytest.raises(TeraError) as caught:
         seal(*args, **options)
@@ -75,7 +79,7 @@ class Failing:
         {"created": 253_402_300_800},
         {"signers": [generate(lambda length, n=n: bytes((n,)) * length) for n in range(5)]},
     ],
-    ids=lambda options: str(options)[:50],
+    ids=_named,
 )
 def test_what_no_container_can_hold_is_bad_input(options: dict[str, Any]) -> None:
     refused("bad_input", **options)

@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from tera.format.access import Stanza
 from tests.codec.sealed import KEK, SIGNER, contents, opened, pipe, seal
 
 MIB = 1 << 20
+
+
+def _repeated(value: int, length: int) -> bytes:
+    return bytes((value,)) * length
 
 
 def _named(options: dict[str, Any]) -> str:
@@ -77,7 +82,7 @@ class Failing:
         {"id": bytes(15)},
         {"created": -1},
         {"created": 253_402_300_800},
-        {"signers": [generate(lambda length, n=n: bytes((n,)) * length) for n in range(5)]},
+        {"signers": [generate(partial(_repeated, n)) for n in range(5)]},
     ],
     ids=_named,
 )

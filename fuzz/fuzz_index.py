@@ -23,7 +23,10 @@ def one_input(data: bytes) -> None:
     bounds = Limits()
     found = oracle.tera(Index, memoryview(plain), data_plain=length, padding=padding, bounds=bounds)
     blocks = s.block_count(s.chunk_count(length))
-    oracle.same_verdict(found, oracle.reference(reference.parse_index, plain, padding, blocks, length))
+    other = oracle.reference(reference.parse_index, plain, padding, blocks, length)
+    if isinstance(other, oracle.Taken) and not all((other.value.manifest, *(row.length for row in other.value.rows))):
+        return  # the reference leaves a length of 0 to the reader of the records
+    oracle.same_verdict(found, other)
     if isinstance(found, oracle.Taken):
         index = found.value
         assert b"".join([*_packed(index), *_padding(plain, padding)]) == plain

@@ -113,6 +113,7 @@ def record_seeds() -> Seeds:
         out += records.pack_record(records.ENTRY, EntryHead("e").pack())
         out += records.pack_frame_head(9, 9) + NOISE[:9] + records.pack_end(9, b3(NOISE[:9]))
         yield str(options), bytes((options,)) + forge.padded(out, options >> 1)
+    yield "found-empty", b"\2"
 
 
 def zstd_seeds() -> Seeds:
@@ -135,6 +136,7 @@ def trailer_seeds() -> Seeds:
         yield name, b"\0" + trailer.pack_trailer(packed, bytes(32), signatures)[s.HEADER :]
     yield "fitted", b"\1" + trailer.pack_trailer(packed, bytes(32), (one,))[s.HEADER :]
     yield "tail", b"\0" + trailer.pack_tail(9_000, 90)
+    yield "found-short-tail", b"\0" + trailer.pack_tail(9_000, 90)[:-4]
 
 
 def backup_seeds() -> Seeds:
@@ -143,6 +145,8 @@ def backup_seeds() -> Seeds:
     yield "whole", b"\1" + head + section
     yield "partial", b"\0" + head + section[:100]
     yield "body", b"\x08" + section[s.HEADER :]
+    yield "found-shorter", b"\1" + head + section[:100]
+    yield "found-longer", b"\1" + head + section + bytes(100)
 
 
 def bytes_seeds() -> Seeds:

@@ -23,7 +23,8 @@ class TeraError(Exception):
     default_hint: ClassVar[str | None] = None
 
     def __init__(self, message: str, *, hint: str | None = None) -> None:
-        super().__init__(message)
+        # A name in it may hold line ends, or what a terminal obeys.
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in message))
         self.hint = hint if hint is not None else self.default_hint
 
 

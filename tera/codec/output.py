@@ -45,6 +45,8 @@ class FileOutput:
         self._force = force
         self._directory = os.path.dirname(self.path) or "."
         self._name: str | None = None
+        if "\0" in self.path:
+            raise OutputUnavailable(f"{self.path!r}: no file has such a name")
         self._refuse_existing()
         with _translated(self.path):
             self._fd = self._create()

@@ -25,6 +25,7 @@ from tera.errors import (
     TeraError,
     Unauthentic,
 )
+from tera.format import sections as s
 from tera.format.records import FRAME_RAW, EntryHead, frame_count
 
 
@@ -84,7 +85,7 @@ def _restore(name: str) -> bool:
     found = parse_backup(data)
     if found is not None:
         bind, offset, section = found
-        _check_fits(name, bind, offset, len(section))
+        _check_fits(name, bind, offset, section)
     try:
         if found is not None:
             fd = os.open(name, os.O_RDWR | os.O_CLOEXEC)
@@ -101,12 +102,15 @@ def _restore(name: str) -> bool:
     return True
 
 
-def _check_fits(name: str, bind: bytes, offset: int, length: int) -> None:
-    """The section itself may be half written, so only what stands before it is compared."""
+def _check_fits(name: str, bind: bytes, offset: int, section: bytes) -> None:
+    """The section's body may be half written, so what stands before it is compared, and its header: in place,
+    its length never changes, and what is longer would overwrite the payload."""
     source = open_path(name)
     try:
         found = read_prefix(source)
-        if found != (bind, offset) or source.size < offset + length:
+        head = s.pack_header(s.ACCESS, max(0, len(section) - s.HEADER))
+        same = found == (bind, offset) and section[: s.HEADER] == head == source.read_at(offset, s.HEADER)
+        if not same or source.size < offset + len(section):
             raise BadInput(f"{name}{SUFFIX} belongs to another container", hint="move it away")
     finally:
         source.close()

@@ -130,8 +130,8 @@ class TargetFolder:
         try:
             os.makedirs(self.path, exist_ok=True)
             self._root = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise OutputUnavailable(f"{self.path}: {error.strerror or error}") from None
+        except (OSError, ValueError) as error:
+            raise OutputUnavailable(f"{self.path}: {getattr(error, 'strerror', None) or error}") from None
 
     def prepare(self, paths: Iterable[str], *, rename: bool, naming: Naming | None = None) -> None:
         """Plan the names of all that will be written. Raises UnsafeTarget or OutputExists; nothing is written."""

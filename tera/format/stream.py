@@ -75,7 +75,7 @@ class RecordReader:
         self._events: list[Event] = []
         self._partial = bytearray()
         self._streaming = False
-        self._at_boundary = True
+        self._at_boundary = False  # there is a manifest at least
         self._fed = 0
         self._run = self._records()
         self._need = next(self._run)

@@ -12,7 +12,7 @@ from typing import Final
 
 from tera.crypto.chunked import MAX_CHUNKS
 from tera.crypto.hashes import SIGNING_ALGORITHM_BASE, fingerprint
-from tera.errors import BadLayout, BadTrailer
+from tera.errors import BadLayout, BadTrailer, Truncated
 from tera.format import limits, schema
 from tera.format import sections as s
 from tera.wire import canonical
@@ -96,6 +96,8 @@ def pack_tail(payload: int, trailer_section: int) -> bytes:
 def parse_tail(data: bytes) -> tuple[int, int]:
     """Return the lengths of payload and TRAILER section. Raises Truncated, BadSection or BadLayout."""
     s.parse_header(data[: s.HEADER], s.TAIL)
+    if len(data) < s.TAIL_SIZE:  # also a file that became shorter while it was read
+        raise Truncated("the file ends inside its last section")
     payload, trailer, magic = _TAIL.unpack(data[s.HEADER : s.TAIL_SIZE])
     if magic != TAIL_MAGIC:
         raise BadLayout("the file's last four bytes are not those of a tera container")

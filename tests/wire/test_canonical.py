@@ -188,13 +188,13 @@ BOMBS = {
 def test_a_bomb_costs_neither_memory_nor_time(name: str) -> None:
     bomb = BOMBS[name]
     tracemalloc.start()
-    start = time.perf_counter()
+    start = time.process_time()
     with suppress(NotCanonical):
         unpack(bomb, what="map", max_len=1 << 20)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * len(bomb) + MAX_NODES * 90
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(

@@ -306,7 +306,7 @@ def test_many_threads_fill_one_folder(tmp_path: Path) -> None:
         thread.join()
     folder.close(complete=True)
     assert not wrong
-    assert len([path for path in tmp_path.rglob("f")]) == 400
+    assert len(list(tmp_path.rglob("f"))) == 400
 
 
 def test_two_decodes_into_one_folder_never_mix(tmp_path: Path) -> None:

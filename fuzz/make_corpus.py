@@ -82,6 +82,8 @@ def front_seeds() -> Seeds:
     policy = b"".join(len(one).to_bytes(4, "big") + one for one in (envelope, signatures)) + bytes(9)
     for name, core in cores.items():
         yield name, b"\1" + MARK.join([core.pack(), *([policy] if name == "dynamic" else []), stanzas])
+    wrong = canonical.pack([1, [[0, [], b"", [], b""]]])
+    yield "found-type-is-array", b"\1" + MARK.join([cores["none"].pack(), wrong])
     yield "raw", b"\0" + container("front")[:4_096]
 
 

@@ -55,7 +55,9 @@ class EntryReader:
         """Return bytes of a file, verified; a start beyond the end gives none."""
         if start < 0 or stop < start:
             raise BadInput("a range starts at 0 or later and does not end before it starts")
-        if start == 0 and stop >= entry.size and not entry.is_dir:
+        if entry.is_dir:
+            raise BadInput(f"{entry.path!r} is a folder")
+        if start == 0 and stop >= entry.size:
             return b"".join(self.content(entry))  # a whole file is compared with its digest too
         stop = min(stop, entry.size)
         self.check_head(entry)

@@ -16,6 +16,7 @@ from tera.codec.reader import Container
 from tera.codec.recipients import Identity
 from tera.codec.source import Readable, can_seek
 from tera.codec.target import TargetFolder
+from tera.errors import BadInput
 from tera.format import limits
 from tera.format.limits import Limits
 
@@ -40,6 +41,8 @@ def decode(
     and nothing is released before all of it has been verified; with `stream`, content is released as its
     chunks verify, and a wrong end is an error after the output. Raises TeraError; no file is left partial.
     """
+    if stream and rename:
+        raise BadInput("a stream is taken under the names that come: it cannot be renamed")
     readable = source
     spooled: BinaryIO | None = None
     if hasattr(source, "read") and (stream or not can_seek(cast(BinaryIO, source))):

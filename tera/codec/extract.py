@@ -21,8 +21,9 @@ from tera.codec.reader import Container
 from tera.codec.target import TargetFile, TargetFolder
 from tera.crypto.hashes import B3, b3
 from tera.errors import BadDigest, BadIndex, LimitExceeded
-from tera.format import records, stream
+from tera.format import limits, records, stream
 from tera.format.index import Index, IndexBuilder
+from tera.format.limits import Limits
 from tera.format.records import DIRECTORY, EntryHead, Manifest
 from tera.format.stream import RecordReader
 from tera.wire import zstd
@@ -84,16 +85,17 @@ class Extraction:
         on_manifest: Callable[[Manifest], None],
         index: Index | None = None,
         wanted: Collection[str] | None = None,
-        max_output: int | None = None,
+        bounds: Limits = limits.DEFAULT,
         progress: Callable[[int], None] | None = None,
         workers: int | None = None,
     ) -> None:
         self._folder = folder
         self._index = index
         self.seen = IndexBuilder()
-        self._wanted = wanted
+        self._wanted = None if wanted is None else frozenset(wanted)
+        self.missing = set(wanted or ())
         self._on_manifest = on_manifest
-        self._max_output = max_output
+        self._bounds = bounds
         self._progress = progress or (lambda count: None)
         self._reader = RecordReader(sealed=sealed, padding=padding)
         self._parsing, self._hashing = Turnstile(), Turnstile()
@@ -103,15 +105,20 @@ class Extraction:
         self._entries = 0
         self._written = 0
         self._size = 0
+        self._total = 0
         self._frames = 0
 
     def submit(self, load: Load) -> None:
         """Queue the next block; `load` returns its verified plaintext, in the thread that works on it."""
         self._pipeline.submit(lambda number: self._work(number, load))
 
+    def wait(self) -> None:
+        """Wait for what was submitted; raise what was wrong with it, if anything was."""
+        self._pipeline.close()
+
     def finish(self) -> Extracted:
         """Wait for all, check that the records are complete."""
-        self._pipeline.close()
+        self.wait()
         self._reader.finish()
         if self._index is not None and self._entries != len(self._index):
             raise BadIndex("the index has more entries than the data")
@@ -179,6 +186,8 @@ class Extraction:
 
     def _start(self, head: EntryHead, length: int) -> _Out:
         position = self._entries
+        if position >= self._bounds.entries:
+            raise LimitExceeded(f"more than {self._bounds.entries:,} entries (Limits.entries)")
         self._entries += 1
         self._frames = 0
         if self._index is not None:
@@ -188,6 +197,7 @@ class Extraction:
         else:
             self.seen.add(head.path.encode(), head.type, head.mode, head.mtime, length)
         wanted = self._wanted is None or head.path in self._wanted
+        self.missing.discard(head.path)
         return _Out(head, position, wanted=wanted)
 
     def _check_frame(self, out: _Out, found: stream.FrameFound) -> None:
@@ -200,10 +210,12 @@ class Extraction:
                 raise BadIndex(f"a frame of {out.head.path!r} differs from the index")
         else:
             self.seen.add_frame(found.stored)
+        self._total += found.raw
+        if self._total > self._bounds.total:
+            raise LimitExceeded(f"more than {self._bounds.total:,} bytes inside (Limits.total)")
         if out.wanted:
             self._size += found.raw
-            if self._max_output is not None and self._size > self._max_output:
-                raise LimitExceeded(f"more than {self._max_output:,} bytes of output (Limits.max_output)")
+            _check_output(self._size, self._bounds)
 
     def _check_end(self, out: _Out, found: stream.EndFound) -> None:
         if self._index is not None:
@@ -257,6 +269,11 @@ class Extraction:
         return len(data)
 
 
+def _check_output(size: int, bounds: Limits) -> None:
+    if bounds.max_output is not None and size > bounds.max_output:
+        raise LimitExceeded(f"more than {bounds.max_output:,} bytes of output (Limits.max_output)")
+
+
 def extract(
     container: Container,
     folder: TargetFolder,
@@ -268,6 +285,7 @@ def extract(
     """Write entries of an open container to a folder. See `tera.decode`."""
     if wanted is not None:
         return _extract_some(container, folder, wanted, rename=rename, progress=progress)
+    _check_output(container.size, container.bounds)
     folder.prepare(container.paths, rename=rename)
     data = container.data
     extraction = Extraction(
@@ -276,7 +294,7 @@ def extract(
         padding=container.core.padding,
         on_manifest=lambda manifest: None,  # it was read, and decided on, when the container was opened
         index=container.index,
-        max_output=container.bounds.max_output,
+        bounds=container.bounds,
         progress=progress,
     )
     try:
@@ -298,10 +316,8 @@ def _extract_some(
 ) -> Extracted:
     """Write a few entries, reading no more than they need."""
     entries = [container.entry(path) for path in dict.fromkeys(wanted)]
-    limit = container.bounds.max_output
     size = sum(entry.size for entry in entries)
-    if limit is not None and size > limit:
-        raise LimitExceeded(f"{size:,} bytes of output; at most {limit:,} are wanted (Limits.max_output)")
+    _check_output(size, container.bounds)
     folder.prepare([entry.path for entry in entries], rename=rename)
     for entry in entries:
         head = EntryHead(entry.path, entry.type, entry.mode, entry.mtime)

@@ -51,13 +51,16 @@ def find_trailer(source: ReadAt, start: int) -> tuple[Trailer, int]:
         payload, length = parse_tail(source.read_at(size - s.TAIL_SIZE, s.TAIL_SIZE))
         if start + payload + length + s.TAIL_SIZE != size:
             raise BadLayout("the lengths at the end do not fit the file")
-        section = source.read_at(start + payload, length)
-        if s.parse_header(section[: s.HEADER], s.TRAILER).length != length - s.HEADER:
+        header = s.parse_header(source.read_at(start + payload, min(length, s.HEADER)), s.TRAILER)
+        if header.length != length - s.HEADER:
             raise BadLayout("the trailer has another length than the end of the file says")
     except Malformed:
         _explain(source, start)
         raise
-    return parse_trailer(section[s.HEADER :]), payload
+    body = source.read_at(start + payload + s.HEADER, header.length)
+    if len(body) < header.length:
+        raise Truncated("the file became shorter while it was read")
+    return parse_trailer(body), payload
 
 
 def check_payload(trailer: Trailer, payload: int) -> None:

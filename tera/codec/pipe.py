@@ -26,8 +26,10 @@ from tera.errors import (
     BadLayout,
     BadRoot,
     LimitExceeded,
+    NoSuchEntry,
     OutputUnavailable,
     SegmentCommitment,
+    TeraError,
     TrailingData,
     Truncated,
 )
@@ -119,15 +121,21 @@ class Streaming:
             padding=core.padding,
             on_manifest=_decide_sealed,
             wanted=wanted,
-            max_output=self._bounds.max_output or self._bounds.total,
+            bounds=self._bounds,
             progress=progress,
         )
         try:
             data = _Segment(self._pull, s.DATA, self._keys)
-            for number, block, plain in data.blocks():
-                extraction.submit(_opener(data.cipher, number, block, plain))
+            try:
+                for number, block, plain in data.blocks():
+                    extraction.submit(_opener(data.cipher, number, block, plain))
+            except TeraError:
+                extraction.wait()  # a block before may be wrong too, and comes first
+                raise
             found = extraction.finish()
             self._end(data, extraction)
+            for path in sorted(extraction.missing):
+                raise NoSuchEntry(f"{path!r} is not in the container", hint="`tera ls` lists what is")
             return found
         except BaseException:
             extraction.cancel()

@@ -104,7 +104,7 @@ def open_path(path: str | os.PathLike[str]) -> FileSource:
     """Open a regular file. Raises InputUnavailable."""
     name = os.fspath(path)
     try:
-        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe is refused, not waited for
     except (OSError, ValueError) as error:
         raise InputUnavailable(f"{name}: {getattr(error, 'strerror', None) or error}") from None
     if not stat.S_ISREG(os.fstat(fd).st_mode):

@@ -110,7 +110,7 @@ def unsealed_section(packed: bytes, length: int) -> tuple[bytes, bytes]:
 def _parse_stanza(value: Any) -> Stanza:
     group, type, hint, params, ct = schema.array(value, 5, BadAccess, "a stanza", low=5)
     schema.integer(group, 0, limits.STANZAS - 1, BadAccess, "a stanza's group")
-    if isinstance(type, bool) or type not in NAMES:
+    if schema.integer(type, XWING, AUTHORITY_MLKEM1024_P384, BadAccess, "a stanza's type") not in NAMES:
         raise BadAccess("a stanza has a type that is not known")
     schema.binary(hint, 0, 4, BadAccess, "a stanza's hint")
     if len(hint) not in ((0, 4) if type in _HINTED else (0,)):

@@ -89,7 +89,7 @@ class Core:
 
 def parse_core(packed: bytes) -> Core:
     """Parse a core map. Raises NotCanonical, BadCore or UnknownFeature."""
-    value = canonical.unpack(packed, what="CORE", max_len=limits.CORE)
+    value = canonical.unpack(packed, what="CORE", max_len=limits.CORE - KC_LENGTH)
     found = schema.exact_map(value, _KEYS, BadCore, "CORE")
     extensions = found["x"]
     if not isinstance(extensions, dict) or len(canonical.pack(extensions)) > limits.EXTENSIONS:

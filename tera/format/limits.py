@@ -21,7 +21,6 @@ EXTENSIONS: Final = 16 << 10
 STANZAS: Final = 1_024
 STANZAS_IN_GROUP: Final = 8
 PASSPHRASE_STANZAS: Final = 4
-STANZA_CT: Final = 32 << 10
 KEY_ID: Final = 64
 SIGNERS: Final = 4
 SIGNATURES: Final = 8

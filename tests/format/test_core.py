@@ -149,7 +149,8 @@ def test_a_missing_or_unknown_key_is_refused() -> None:
         refused("bad_core", parse_core, ordered({k: v for k, v in PLAIN.items() if k != key}))
     for key in ("", "a", "zz", "Id"):
         refused("bad_core", parse_core, ordered({**PLAIN, key: None}))
-    for other in (None, [], "core", 1):
+    others: list[Any] = [None, [], "core", 1]
+    for other in others:
         refused("bad_core", parse_core, ordered(other))
 
 

@@ -41,8 +41,9 @@ def test_a_bin_is_no_str_and_has_its_length() -> None:
 def test_a_str_is_measured_in_bytes_and_not_empty() -> None:
     for value in ("a", "abcd", "éé", "\U0001f600"):
         assert schema.text(value, 4, BadCore, "it") == value
-    for value in ("", "abcde", "ééa", "\U0001f600a", b"abcd", None, 1, ["a"]):
-        refused("bad_trailer", schema.text, value, 4, BadTrailer, "it")
+    wrong: list[Any] = ["", "abcde", "ééa", "\U0001f600a", b"abcd", None, 1, ["a"]]
+    for other in wrong:
+        refused("bad_trailer", schema.text, other, 4, BadTrailer, "it")
 
 
 def test_an_array_has_its_number_of_elements() -> None:
@@ -55,8 +56,9 @@ def test_an_array_has_its_number_of_elements() -> None:
 def test_a_map_has_its_keys_and_no_other() -> None:
     for value in ({"a": 1, "b": 2}, {"a": 1, "b": 2, "c": 3}):
         assert schema.exact_map(value, ("a", "b"), BadCore, "it", ("c",)) == value
-    for value in ({}, {"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "d": 3}, [("a", 1), ("b", 2)], None, "ab"):
-        refused("bad_core", schema.exact_map, value, ("a", "b"), BadCore, "it", ("c",))
+    wrong: list[Any] = [{}, {"a": 1}, {"a": 1, "c": 2}, {"a": 1, "b": 2, "d": 3}, [("a", 1), ("b", 2)], None, "ab"]
+    for other in wrong:
+        refused("bad_core", schema.exact_map, other, ("a", "b"), BadCore, "it", ("c",))
     with pytest.raises(BadCore) as caught:
         schema.exact_map({"x" * 5_000: 1}, (), BadCore, "it")
     assert len(str(caught.value)) < 100, "a key of the file is not repeated at length"

@@ -82,7 +82,7 @@ def mode_of(path: str) -> int:
 
 def warn_if_interrupted(path: str) -> None:
     """Say so when the copy of an old recipients' section lies beside the file."""
-    if os.path.exists(path + BACKUP):
+    if os.path.lexists(os.path.realpath(path) + BACKUP):
         say("warning", f"{path}: a rewrap of it was interrupted: `tera recover {path}` restores it")
 
 

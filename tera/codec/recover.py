@@ -8,13 +8,15 @@ is named `*.partial`, the holes are zeros, and all of them are reported.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from tera.codec.output import sync_directory, write_all
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
-from tera.codec.rewrap import SUFFIX, parse_backup
+from tera.codec.rewrap import BACKUP_MAX, backup_path, parse_backup
 from tera.codec.source import open_path, read_prefix
 from tera.codec.target import TargetFolder
 from tera.crypto.hashes import B3
@@ -27,6 +29,8 @@ from tera.errors import (
 )
 from tera.format import sections as s
 from tera.format.records import FRAME_RAW, EntryHead, frame_count
+
+_FOREIGN: Final = "no rewrap left it there: move it away"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ def recover(
     Raises TeraError when nothing can be done.
     """
     name = os.fspath(path)
+    open_path(name).close()  # nothing is done, and no backup removed, for a file that is not there
     restored = _restore(name)
     if target is None:
         if not restored:
@@ -74,18 +79,14 @@ def recover(
 
 
 def _restore(name: str) -> bool:
-    backup = name + SUFFIX
-    try:
-        with open(backup, "rb") as file:
-            data = file.read(8 << 20)
-    except FileNotFoundError:
+    backup = backup_path(name)
+    data = _read_backup(backup)
+    if data is None:
         return False
-    except OSError as error:
-        raise OutputUnavailable(f"{backup}: {error.strerror or error}") from None
     found = parse_backup(data)
     if found is not None:
         bind, offset, section = found
-        _check_fits(name, bind, offset, section)
+        _check_fits(name, backup, bind, offset, section)
     try:
         if found is not None:
             fd = os.open(name, os.O_RDWR | os.O_CLOEXEC)
@@ -96,13 +97,38 @@ def _restore(name: str) -> bool:
                 os.close(fd)
         # A backup that is not whole was interrupted before the container was touched.
         os.unlink(backup)
-        sync_directory(os.path.dirname(name) or ".")
+        sync_directory(os.path.dirname(backup))
     except OSError as error:
         raise OutputUnavailable(f"{name}: {error.strerror or error}") from None
     return True
 
 
-def _check_fits(name: str, bind: bytes, offset: int, section: bytes) -> None:
+def _read_backup(path: str) -> bytes | None:
+    """Return what lies there, None if nothing does. No rewrap leaves a link, a pipe, or more than a section: what
+    somebody else put there is neither followed, waited for, nor removed. Raises BadInput."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if not os.path.islink(path):
+            raise OutputUnavailable(f"{path}: {error.strerror or error}") from None
+        raise BadInput(f"{path} is a symbolic link", hint=_FOREIGN) from None
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise BadInput(f"{path} is not a regular file", hint=_FOREIGN)
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(BACKUP_MAX + 1)
+    except OSError as error:
+        raise OutputUnavailable(f"{path}: {error.strerror or error}") from None
+    finally:
+        os.close(fd)
+    if len(data) > BACKUP_MAX:
+        raise BadInput(f"{path} is larger than any section of recipients", hint=_FOREIGN)
+    return data
+
+
+def _check_fits(name: str, backup: str, bind: bytes, offset: int, section: bytes) -> None:
     """The section's body may be half written, so what stands before it is compared, and its header: in place,
     its length never changes, and what is longer would overwrite the payload."""
     source = open_path(name)
@@ -111,7 +137,7 @@ def _check_fits(name: str, bind: bytes, offset: int, section: bytes) -> None:
         head = s.pack_header(s.ACCESS, max(0, len(section) - s.HEADER))
         same = found == (bind, offset) and section[: s.HEADER] == head == source.read_at(offset, s.HEADER)
         if not same or source.size < offset + len(section):
-            raise BadInput(f"{name}{SUFFIX} belongs to another container", hint="move it away")
+            raise BadInput(f"{backup} belongs to another container", hint=_FOREIGN)
     finally:
         source.close()
 

@@ -18,13 +18,16 @@ from tera.codec.recipients import Identity
 from tera.codec.source import FileSource, open_path, read_front
 from tera.crypto.hashes import sha256
 from tera.crypto.random import Random, system
-from tera.errors import BadInput, InterruptedRewrap, OutputUnavailable
-from tera.format import access
+from tera.errors import BadInput, InputChanged, InterruptedRewrap, OutputUnavailable
+from tera.format import access, limits
 from tera.format.access import Stanza
 from tera.format.front import Front, build_access
+from tera.format.sections import HEADER
 
 SUFFIX: Final = ".tera-access"
 _LABEL: Final = b"tera/v1/access-backup\0"
+BACKUP_MAX: Final = len(_LABEL) + 32 + 8 + HEADER + limits.ACCESS + 32
+"""The size of a backup of the largest section."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +61,10 @@ def rewrap(
     if in_place == (output is not None):
         raise BadInput("a rewrap goes either to a copy or in place", hint="-o FILE, or --in-place")
     name = os.fspath(path)
-    if os.path.exists(name + SUFFIX):
-        raise InterruptedRewrap(f"{name}: an earlier rewrap was interrupted")
     source = open_path(name)
     try:
+        if os.path.lexists(backup_path(name)):
+            raise InterruptedRewrap(f"{name}: an earlier rewrap was interrupted")
         front = read_front(source)
         keys, file_key, _ = open_front(front, identities)
         find_trailer(source, front.length)  # a truncated file is not worth a new header
@@ -124,7 +127,7 @@ def _copy(source: FileSource, front: Front, section: bytes, output: str | os.Pat
 def _replace(name: str, front: Front, section: bytes) -> None:
     offset = front.access_offset
     old = front_section(front)
-    backup = name + SUFFIX
+    backup = backup_path(name)
     try:
         fd = os.open(name, os.O_RDWR | os.O_CLOEXEC)
     except OSError as error:
@@ -133,16 +136,24 @@ def _replace(name: str, front: Front, section: bytes) -> None:
         if os.fstat(fd).st_nlink > 1:
             raise BadInput(f"{name} has several links; they would all change", hint="rewrap to a copy (-o)")
         _write_backup(backup, front.bind, offset, old)
+        if os.pread(fd, len(old), offset) != old:  # another rewrap came before the backup, or another file by this name
+            os.unlink(backup)
+            raise InputChanged(f"{name}: changed while it was read")
         write_all(fd, offset, section)
         os.fsync(fd)
         os.unlink(backup)
-        sync_directory(os.path.dirname(name) or ".")
+        sync_directory(os.path.dirname(backup))
     except OSError as error:
         raise OutputUnavailable(
             f"{name}: {error.strerror or error}", hint="if a .tera-access file lies beside it, `tera recover` it"
         ) from None
     finally:
         os.close(fd)
+
+
+def backup_path(name: str) -> str:
+    """Return where the copy of the old section lies: beside the file itself, whatever link leads to it."""
+    return os.path.realpath(name) + SUFFIX
 
 
 def front_section(front: Front) -> bytes:
@@ -156,9 +167,12 @@ def _write_backup(path: str, bind: bytes, offset: int, section: bytes) -> None:
     try:
         write_all(fd, 0, body + sha256(body))
         os.fsync(fd)
+        sync_directory(os.path.dirname(path))
+    except BaseException:
+        os.unlink(path)  # a full disk: nothing was overwritten, so there is nothing to recover
+        raise
     finally:
         os.close(fd)
-    sync_directory(os.path.dirname(path) or ".")
 
 
 def parse_backup(data: bytes) -> tuple[bytes, int, bytes] | None:

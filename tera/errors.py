@@ -79,7 +79,7 @@ class UnsupportedVersion(Malformed):
 
 class Truncated(Malformed):
     code = "truncated"
-    default_hint = "fetch the file again; `tera recover` salvages what is left"
+    default_hint = "fetch the file again; `tera decode --stream` writes the whole files before its end"
 
 
 class TrailingData(Malformed):

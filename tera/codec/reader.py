@@ -23,7 +23,7 @@ from tera.format import sections as s
 from tera.format.core import Core, SealedRules, StaticRules
 from tera.format.index import Entry, Index
 from tera.format.limits import Limits
-from tera.format.records import FRAME_RAW
+from tera.format.records import FRAME_RAW, Manifest
 from tera.format.rules import Rule
 from tera.format.schedule import KeySchedule
 from tera.policy.decide import decide, decide_public
@@ -86,9 +86,12 @@ class Container:
         _check_root(self._data, layout.roots[0])
         # 7. The manifest, and the rules in it.
         self._reader = EntryReader(self._data, self._index)
-        self._manifest = self._reader.manifest(sealed=self.sealed_rules)
+        self._manifest = self._read_manifest()
         if self._manifest.rules is not None:
             decide(self._manifest.rules)
+
+    def _read_manifest(self) -> Manifest:
+        return self._reader.manifest(sealed=self.sealed_rules)
 
     def __enter__(self) -> Container:
         return self

@@ -21,16 +21,26 @@ from tera.codec.source import open_path, read_prefix
 from tera.codec.target import TargetFolder
 from tera.crypto.hashes import B3
 from tera.errors import (
+    BadChunk,
+    BadIndex,
     BadInput,
+    BadLayout,
+    BadRoot,
+    BadTrailer,
     Malformed,
     OutputUnavailable,
     TeraError,
+    TrailerMac,
+    TrailingData,
+    Truncated,
     Unauthentic,
 )
 from tera.format import sections as s
-from tera.format.records import FRAME_RAW, EntryHead, frame_count
+from tera.format.records import FRAME_RAW, EntryHead, Manifest, frame_count
 
 _FOREIGN: Final = "no rewrap left it there: move it away"
+_AT_THE_END: Final = (Truncated, TrailingData, BadLayout, BadTrailer, TrailerMac, BadRoot, BadIndex, BadChunk)
+_STREAM: Final = "its index can not be used; `tera decode --stream` writes the whole files before the damage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +82,11 @@ def recover(
         return Recovered(True)
     source = open_path(name)
     try:
-        with Container(source, identities) as container:
+        with _Damaged(source, identities) as container:
             return _salvage(container, target, restored)
+    except _AT_THE_END as error:
+        error.hint = _STREAM
+        raise
     finally:
         source.close()
 
@@ -142,24 +155,35 @@ def _check_fits(name: str, backup: str, bind: bytes, offset: int, section: bytes
         source.close()
 
 
+class _Damaged(Container):
+    """A container whose manifest may be lost with its block. Rules in it could forbid: then it stays closed."""
+
+    def _read_manifest(self) -> Manifest:
+        try:
+            return super()._read_manifest()
+        except (Malformed, Unauthentic):
+            if self.sealed_rules:
+                raise
+            return Manifest()
+
+
 def _salvage(container: Container, target: str | os.PathLike[str], restored: bool) -> Recovered:
     salvaged: list[str] = []
     partial: list[str] = []
     damage: list[Damage] = []
+    taken = set(container.paths)
+    suffixes = {entry.path: _suffix(entry.path, taken) for entry in container.entries if not entry.is_dir}
     folder = TargetFolder(target, force=False)
     complete = False
     try:
-        folder.prepare(
-            [*container.paths, *(entry.path + ".partial" for entry in container.entries if not entry.is_dir)],
-            rename=False,
-        )
+        folder.prepare([*container.paths, *map("".join, suffixes.items())], rename=False)
         for entry in container.entries:
             head = EntryHead(entry.path, entry.type, entry.mode, entry.mtime)
             if entry.is_dir:
                 folder.add_folder(head)
                 continue
             try:
-                holes = _salvage_file(container, entry.path, folder, head)
+                holes = _salvage_file(container, entry.path, folder, head, suffixes[entry.path])
             except TeraError as error:
                 if not isinstance(error, Malformed | Unauthentic):
                     raise
@@ -172,7 +196,16 @@ def _salvage(container: Container, target: str | os.PathLike[str], restored: boo
     return Recovered(restored, tuple(salvaged), tuple(partial), tuple(damage))
 
 
-def _salvage_file(container: Container, path: str, folder: TargetFolder, head: EntryHead) -> list[Damage]:
+def _suffix(path: str, taken: set[str]) -> str:
+    """Return an ending that tells a file with holes, and gives it no other entry's name."""
+    suffix = ".partial"
+    while path + suffix in taken:
+        suffix = "~" + suffix
+    taken.add(path + suffix)
+    return suffix
+
+
+def _salvage_file(container: Container, path: str, folder: TargetFolder, head: EntryHead, suffix: str) -> list[Damage]:
     """Write one file frame by frame, holes as zeros; under its own name only if its digest fits."""
     entry = container.entry(path)
     holes: list[Damage] = []
@@ -192,7 +225,7 @@ def _salvage_file(container: Container, path: str, folder: TargetFolder, head: E
             file.write_at(start, data)
         if not holes and hasher.digest() != entry.b3:
             holes.append(Damage(path, 0, entry.size))
-        file.finish(suffix=".partial" if holes else "")
+        file.finish(suffix=suffix if holes else "")
     except BaseException:
         file.discard()
         raise

@@ -5,6 +5,7 @@ The law of this file: these hashes are always computed from bytes or from the in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -13,6 +14,7 @@ from tera.errors import BadInput
 
 LEAF: Final = 32
 PREFIX: Final = "tera:"
+_DIGITS: Final = re.compile("[0-9a-f]{64}")
 
 
 def leaf(kind: int, number: int, block: bytes | bytearray | memoryview) -> bytes:
@@ -53,10 +55,7 @@ def show(digest: bytes) -> str:
 
 def parse(text: str) -> bytes:
     """Return the 32 bytes of a container digest's text form, with or without `tera:`. Raises BadInput."""
-    try:
-        digest = bytes.fromhex(text.removeprefix(PREFIX))
-    except ValueError:
-        digest = b""
-    if len(digest) != LEAF:
-        raise BadInput("a container digest is tera: and 64 hexadecimal digits")
-    return digest
+    digits = text.removeprefix(PREFIX)
+    if not _DIGITS.fullmatch(digits):  # one spelling: whoever compares digests compares texts
+        raise BadInput("a container digest is tera: and 64 hexadecimal digits in lower case")
+    return bytes.fromhex(digits)

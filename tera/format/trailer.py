@@ -61,7 +61,7 @@ class Trailer:
 def parse_trailer(body: bytes) -> Trailer:
     """Parse TRAILER's body without verifying it. Raises NotCanonical or BadTrailer."""
     length = int.from_bytes(body[:4], "big")
-    if 4 + length + MAC >= len(body):
+    if 4 + length + MAC > len(body):
         raise BadTrailer("the trailer's parts do not fit into it")
     packed, rest = body[4 : 4 + length], body[4 + length :]
     value = canonical.unpack(packed, what="TRAILER", max_len=limits.TRAILER)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tera.codec.layout import Signer, check_payload, check_signatures, find_trailer
@@ -168,16 +168,27 @@ def verify(
         unchecked: list[str] = []
         if verified:
             checked.append(f"{len(verified)} signature{'s' if len(verified) > 1 else ''}")
-        (checked if any(one.pinned for one in verified) else unchecked).append("who signed, by a key that you trust")
+            (checked if any(one.pinned for one in verified) else unchecked).append(
+                "who signed, by a key that you trust"
+            )
+        else:
+            unchecked.append("who made it: it is not signed, so whoever can open it could have made it")
         entries = None
-        inside = ["key commitment", "recipients' section", "trailer MAC", "index", "every file's digest"]
+        inside = [
+            "key commitment",
+            "recipients' section",
+            "trailer MAC",
+            "index",
+            "every record",
+            "every file's digest",
+        ]
         if identities:
-            with Container(found, identities, signers=signers, bounds=bounds) as container:
-                for entry in container.entries:
-                    if not entry.is_dir:
-                        for _ in container.frames(entry):
-                            pass
-                entries = len(container.entries)
+            from tera.codec.extract import extract
+            from tera.codec.nowhere import Nowhere
+
+            # Nothing comes out, so there is no limit on it.
+            with Container(found, identities, signers=signers, bounds=replace(bounds, max_output=None)) as container:
+                entries = extract(container, Nowhere()).entries
             checked += inside
         else:
             unchecked += inside

@@ -7,11 +7,13 @@ import struct
 
 import pytest
 from blake3 import blake3
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tera.format import digests
 from tests.format.hostile import refused
+from tests.shared import load
 
 kinds = st.sampled_from([1, 2])
 hashes = st.binary(min_size=32, max_size=32)
@@ -70,6 +72,17 @@ def test_a_leaf_is_never_a_root() -> None:
     head, leaves = bytes(56), bytes(64)
     same = head[4:] + struct.pack(">Q", 1) + leaves
     assert digests.leaf(1, int.from_bytes(head[:4], "big"), same) != digests.root(1, head, 1, leaves)
+
+
+def test_two_blocks_with_one_key_nonce_and_tag_have_two_leaves() -> None:
+    """An insider can make them: a GCM tag is no digest, so the leaf is taken over all of the ciphertext."""
+    found = load("adversarial", "gcm_noncommitting.json")["same_tag"]
+    case = {name: bytes.fromhex(value) for name, value in found.items()}
+    blocks = [case[name] + case["tag"] for name in ("ct_a", "ct_b")]
+    for block in blocks:
+        AESGCM(case["key"]).decrypt(case["nonce"], block, None)
+    assert blocks[0] != blocks[1]
+    assert digests.leaf(1, 0, blocks[0]) != digests.leaf(1, 0, blocks[1])
 
 
 # --- content ----------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Any
 from tera.codec.segment import SegmentReader, chunk_range
 from tera.crypto.chunked import CHUNK
 from tera.crypto.hashes import B3
-from tera.errors import BadDigest, BadIndex, BadInput
+from tera.errors import BadDigest, BadIndex, BadInput, BadRecord
 from tera.format import records
 from tera.format import sections as s
 from tera.format.index import Entry, Index
@@ -43,12 +43,14 @@ class EntryReader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def manifest(self, *, sealed: bool) -> Manifest:
-        """Return the manifest. Raises BadIndex, BadManifest."""
+        """Return the manifest. Raises BadRecord, BadIndex, BadManifest."""
         length = self._index.manifest_length
         record = self.plain(0, records.HEADER + length)
         type, _, found = records.parse_header(record)
-        if type != records.MANIFEST or found != length:
-            raise BadIndex("the manifest is not where the index says")
+        if type != records.MANIFEST:
+            raise BadRecord("the first record is not the manifest")
+        if found != length:
+            raise BadIndex("the manifest has another length than the index says")
         return records.parse_manifest(record[records.HEADER :], sealed=sealed)
 
     def range(self, entry: Entry, start: int, stop: int) -> bytes:
@@ -83,12 +85,14 @@ class EntryReader:
         self.check_end(entry, hasher.digest())
 
     def check_head(self, entry: Entry) -> None:
-        """Compare the ENTRY record with the index. Raises BadIndex."""
+        """Compare the ENTRY record with the index. Raises BadIndex, and before that what is wrong with it."""
         at = self._index.offset(entry.position)
         length = self._index.entry_length(entry.position)
         record = self.plain(at, at + records.HEADER + length)
         type, _, found = records.parse_header(record)
-        if type != records.ENTRY or found != length:
+        if type != records.ENTRY:
+            raise BadRecord(f"a record stands where {entry.path!r} should start")
+        if found != length:
             raise BadIndex(f"{entry.path!r} is not where the index says")
         head = records.parse_entry(record[records.HEADER :])
         check_entry(head, entry)
@@ -120,7 +124,10 @@ class EntryReader:
         """Compare the END record with the index, then `digest`, of all that was read. Raises BadIndex, BadDigest."""
         at = self._frame_offset(entry, records.frame_count(entry.size))
         expected = records.pack_end(entry.size, entry.b3)
-        if self.plain(at, at + len(expected)) != expected:
+        record = self.plain(at, at + len(expected))
+        if record != expected:
+            if _check_inside(record, entry) == records.END and record[:-32] != expected[:-32]:
+                raise BadRecord(f"the end of {entry.path!r} states another size than its frames have")
             raise BadIndex(f"the end of {entry.path!r} differs from the index")
         if digest != entry.b3:
             raise BadDigest(f"{entry.path!r} is not what was sealed")
@@ -134,7 +141,19 @@ def check_entry(head: records.EntryHead, entry: Entry) -> None:
 
 def _check_frame(record: bytes, expected: bytes, entry: Entry) -> None:
     if record[: records.FRAME_HEAD] != expected:
+        if _check_inside(record, entry) == records.FRAME:
+            _, flags, length = records.parse_header(record)
+            raw = int.from_bytes(record[records.HEADER : records.FRAME_HEAD], "big")
+            records.check_frame(flags, raw, length - 4)
         raise BadIndex(f"a frame of {entry.path!r} differs from the index")
+
+
+def _check_inside(record: bytes, entry: Entry) -> int:
+    """Return the type of a record that is not the expected one: a fault in itself comes before the difference."""
+    type, _, _ = records.parse_header(record)
+    if type not in (records.FRAME, records.END):
+        raise BadRecord(f"a record stands where {entry.path!r} should go on or end")
+    return type
 
 
 class EntryFile(io.RawIOBase):

@@ -286,12 +286,16 @@ class Encoder:
         self._flush()
         entry = LargeEntry(head)
         self._submit(lambda number: self._writer.assemble(number, partial(entry.start, self._writer.index)))
-        try:
-            for load in loads:
-                self._submit(partial(self._frame, entry, load, compress))
-        except BaseException as error:
-            self._failure = error
-            raise
+        frames = (partial(self._frame, entry, load, compress) for load in loads)
+        if file:
+            self._writer.pipeline.submit_all(frames)
+        else:
+            try:
+                for frame in frames:
+                    self._submit(frame)
+            except BaseException as error:
+                self._failure = error
+                raise
 
         def end(number: int) -> None:
             if file:

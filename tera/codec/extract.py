@@ -11,8 +11,9 @@ writing happen beside them.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeAlias
 
 from tera.codec.content import check_entry
@@ -110,7 +111,11 @@ class Extraction:
 
     def submit(self, load: Load) -> None:
         """Queue the next block; `load` returns its verified plaintext, in the thread that works on it."""
-        self._pipeline.submit(lambda number: self._work(number, load))
+        self._pipeline.submit(partial(self._work, load=load))
+
+    def submit_all(self, loads: Iterator[Load]) -> None:
+        """Queue all blocks of a container that can be sought in."""
+        self._pipeline.submit_all(partial(self._work, load=load) for load in loads)
 
     def wait(self) -> None:
         """Wait for what was submitted; raise what was wrong with it, if anything was."""
@@ -298,8 +303,7 @@ def extract(
         progress=progress,
     )
     try:
-        for number in range(data.blocks):
-            extraction.submit(lambda number=number: data.read_block(number))  # type: ignore[misc]
+        extraction.submit_all(partial(data.read_block, number) for number in range(data.blocks))
         return extraction.finish()
     except BaseException:
         extraction.cancel()

@@ -25,6 +25,8 @@ Recipients: TypeAlias = "Iterable[Recipient | Sequence[Recipient]]"
 def as_groups(recipients: Recipients) -> list[list[Recipient]]:
     """Return the recipients by group. Raises BadInput for none, or for an empty or too large group."""
     found = [list(item) if isinstance(item, Sequence) else [item] for item in recipients]
+    if not all(hasattr(one, "wrap") for members in found for one in members):
+        raise BadInput("a recipient is a key and not its text", hint="tera.parse_recipient makes one of a text")
     if not found:
         raise BadInput("a container without a recipient could never be opened", hint="name one with -r or -R")
     if not all(1 <= len(members) <= limits.STANZAS_IN_GROUP for members in found):

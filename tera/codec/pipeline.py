@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Final, TypeAlias
 
@@ -58,32 +58,32 @@ class Turnstile:
 class Pipeline:
     """A few threads that run units in the order in which they were submitted.
 
-    At most two units a worker are under way, which bounds memory. `turnstiles` are those that the units
-    use; a failing unit breaks them.
+    At most two units a worker wait or are under way, which bounds memory. `turnstiles` are those that the
+    units use; a failing unit breaks them.
     """
 
     def __init__(self, *turnstiles: Turnstile, workers: int | None = None) -> None:
         self._turnstiles = turnstiles
         self._workers = workers or min(MAX_WORKERS, len(os.sched_getaffinity(0)))
         self._slots = threading.Semaphore(2 * self._workers)
-        self._queue: SimpleQueue[tuple[int, Work] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Work | Iterator[Work] | None] = SimpleQueue()
         self._threads: list[threading.Thread] = []
+        self._taking = threading.Lock()
+        self._series: Iterator[Work] | None = None
         self._count = 0
         self._lock = threading.Lock()
         self._failure: tuple[int, BaseException] | None = None
 
     def submit(self, work: Work) -> None:
         """Queue a unit; waits while too many are under way. Raises what an earlier unit raised."""
-        self._slots.acquire()
-        if self._failure:
-            self._slots.release()
-            self.close()
-        if len(self._threads) < self._workers and len(self._threads) <= self._count:
-            thread = threading.Thread(target=self._serve, name="tera-worker", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self._queue.put((self._count, work))
-        self._count += 1
+        self._put(work, 1)
+
+    def submit_all(self, works: Iterator[Work]) -> None:
+        """Queue units that the workers take one by one, which spares a change of threads for each.
+
+        Taking one must cost nothing and not fail: what is big or slow is made when the unit runs.
+        """
+        self._put(works, self._workers)
 
     def close(self) -> None:
         """Wait for every unit; raise the failure with the lowest number, if any. May be called again."""
@@ -96,6 +96,17 @@ class Pipeline:
         self._fail(-1, Cancelled())
         self._join()
 
+    def _put(self, item: Work | Iterator[Work], threads: int) -> None:
+        self._slots.acquire()
+        if self._failure:
+            self._slots.release()
+            self.close()
+        for _ in range(min(threads, self._workers - len(self._threads))):
+            thread = threading.Thread(target=self._serve, name="tera-worker", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._queue.put(item)
+
     def _join(self) -> None:
         for _ in self._threads:
             self._queue.put(None)
@@ -104,18 +115,38 @@ class Pipeline:
         self._threads.clear()
 
     def _serve(self) -> None:
-        while (item := self._queue.get()) is not None:
-            number, work = item
+        while taken := self._take():
+            number, work, slot = taken
             try:
-                if self._failure is None or number < self._failure[0]:
+                if self._failure is None:
                     work(number)
             except Cancelled:
                 pass
             except BaseException as error:
                 self._fail(number, error)
             finally:
-                del item, work  # what a unit holds is freed before the next one is waited for
-                self._slots.release()
+                del taken, work  # what a unit holds is freed before the next one is waited for
+                if slot:
+                    self._slots.release()
+
+    def _take(self) -> tuple[int, Work, bool] | None:
+        """Return the next unit, its number, and whether it has a slot of its own; None at the end."""
+        with self._taking:
+            while True:
+                if self._series is not None:
+                    work = None if self._failure else next(self._series, None)
+                    if work is not None:
+                        self._count += 1
+                        return self._count - 1, work, False
+                    self._series = None
+                    self._slots.release()
+                item = self._queue.get()
+                if item is None:
+                    return None
+                if callable(item):
+                    self._count += 1
+                    return self._count - 1, item, True
+                self._series = item
 
     def _fail(self, number: int, error: BaseException) -> None:
         with self._lock:

@@ -7,6 +7,7 @@ verified, and what was not verified is zeroed; leaves are made where blocks are.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
 from tera.crypto.chunked import CHUNK, SEALED_CHUNK, TAG, ChunkCipher
@@ -16,6 +17,9 @@ from tera.format import digests
 from tera.format import sections as s
 
 _scratch: Final = threading.local()  # per worker: fresh megabytes cost more in page faults than AES
+
+
+_COPIED: Final = 256 << 10
 
 
 class ReadAt(Protocol):
@@ -38,10 +42,18 @@ class ReadAt(Protocol):
 class SegmentWriter:
     """Cuts plaintext into blocks (in order) and seals them (in any order).
 
-    `start` is the offset of the segment in the file; `head` its SEGMENT section.
+    `start` is the offset of the segment in the file; `head` its SEGMENT section. `release` is told of every
+    piece that is not needed any more.
     """
 
-    def __init__(self, kind: int, cipher: ChunkCipher, salt: bytes, start: int) -> None:
+    def __init__(
+        self,
+        kind: int,
+        cipher: ChunkCipher,
+        salt: bytes,
+        start: int,
+        release: Callable[[Iterable[memoryview]], None] = lambda pieces: None,
+    ) -> None:
         self.kind = kind
         self.start = start
         self.salt_commitment = salt + cipher.commitment
@@ -49,6 +61,7 @@ class SegmentWriter:
         self.plain = 0
         self.leaves: list[bytes] = []
         self._cipher = cipher
+        self._release = release
         self._pending: list[memoryview] = []
         self._have = 0
 
@@ -83,7 +96,7 @@ class SegmentWriter:
             for at, piece in enumerate(self._pending):
                 if len(piece) > missing:
                     pieces.append(piece[:missing])
-                    self._pending[: at + 1] = [piece[missing:]]
+                    self._pending[: at + 1] = [self._rest(piece[missing:])]
                     break
                 pieces.append(piece)
                 missing -= len(piece)
@@ -95,6 +108,15 @@ class SegmentWriter:
             self.leaves.append(b"")
         return blocks
 
+    def _rest(self, piece: memoryview) -> memoryview:
+        """Copy what a block leaves over, if it is small: then a frame's buffer is free, and still in the
+        processor's cache, as soon as its block is sealed."""
+        if len(piece) > _COPIED:
+            return piece
+        copy = memoryview(bytes(piece))
+        self._release([piece])
+        return copy
+
     def cut_last(self) -> tuple[int, list[memoryview]]:
         """Return the last block, after `cut` has returned nothing more."""
         self.leaves.append(b"")
@@ -105,6 +127,7 @@ class SegmentWriter:
         """Return the block's offset in the file and its bytes, valid until this thread seals another."""
         out = _buffer("sealed", s.BLOCK_SIZE)
         size = self._cipher.seal_into(number * s.CHUNKS, pieces, out[s.HEADER :], last=last)
+        self._release(pieces)
         out[: s.HEADER] = s.pack_header(s.BLOCK, size, s.LAST if last else 0)
         block = out[: s.HEADER + size]
         self.leaves[number] = digests.leaf(self.kind, number, block)

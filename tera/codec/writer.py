@@ -137,20 +137,15 @@ class ContainerWriter:
         ordered = self._output.ordered
         if not ordered:
             for block, pieces in blocks:
-                self._output.write_at(*self._seal(segment, block, pieces))
+                self._output.write_at(*segment.seal(block, pieces))
             return
-        sealed = [self._seal(segment, *blocks[0])] if blocks else []
+        sealed = [segment.seal(*blocks[0])] if blocks else []
         self._writing.wait(number)
         for offset, data in sealed:
             self._output.write_at(offset, data)
         for block, pieces in blocks[1:]:
-            self._output.write_at(*self._seal(segment, block, pieces))
+            self._output.write_at(*segment.seal(block, pieces))
         self._writing.done(number)
-
-    def _seal(self, segment: SegmentWriter, block: int, pieces: list[memoryview]) -> tuple[int, memoryview]:
-        sealed = segment.seal(block, pieces)
-        self.pool.give(pieces)
-        return sealed
 
     def _finish_segment(self, segment: SegmentWriter, length: int) -> None:
         """Pad, and seal what is left; the pipeline is idle."""
@@ -169,4 +164,4 @@ class ContainerWriter:
 
     def _segment(self, kind: int, start: int) -> SegmentWriter:
         salt = self._random(SALT_LENGTH)
-        return SegmentWriter(kind, self._keys.segment(kind, salt), salt, start)
+        return SegmentWriter(kind, self._keys.segment(kind, salt), salt, start, self.pool.give)

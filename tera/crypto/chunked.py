@@ -52,12 +52,30 @@ class ChunkCipher:
         (maybe empty) ends it. `pieces` are not joined here but where a chunk straddles two.
         """
         seal, base, number, at = self._aead.encrypt_into, self._base, first, 0
-        for chunk in _chunks(pieces, last=last):
-            end = at + len(chunk) + TAG
-            seal((base ^ number).to_bytes(12, "big"), chunk, None, out[at:end])
-            at = end
-            number += 1
-        return at
+        rest = b""
+        for piece in pieces:
+            start = 0
+            if rest:
+                start = CHUNK - len(rest)
+                rest += piece[:start]
+                if len(rest) < CHUNK:
+                    continue
+                seal((base ^ number).to_bytes(12, "big"), rest, None, out[at : at + SEALED_CHUNK])
+                number, at, rest = number + 1, at + SEALED_CHUNK, b""
+            whole = len(piece) - (len(piece) - start) % CHUNK
+            for begin in range(start, whole, CHUNK):
+                chunk = piece[begin : begin + CHUNK]
+                seal((base ^ number).to_bytes(12, "big"), chunk, None, out[at : at + SEALED_CHUNK])
+                number += 1
+                at += SEALED_CHUNK
+            rest = bytes(piece[whole:])
+        if not last:
+            if rest:
+                raise ValueError("only the last block may end with a short chunk")
+            return at
+        end = at + len(rest) + TAG
+        seal((base ^ number).to_bytes(12, "big"), rest, None, out[at:end])
+        return end
 
     def open_into(self, first: int, sealed: memoryview, out: memoryview) -> int:
         """Open whole chunks from number `first` into `out`; return the bytes written.
@@ -78,29 +96,3 @@ class ChunkCipher:
             out[:] = bytes(len(out))
             raise BadChunk(f"chunk {number:,} is not what was sealed") from None
         return written
-
-
-def _chunks(pieces: Sequence[memoryview], *, last: bool) -> list[memoryview | bytes]:
-    """Cut `pieces` into chunks, copying only those that straddle two pieces."""
-    chunks: list[memoryview | bytes] = []
-    rest: list[memoryview] = []
-    have = 0
-    for piece in pieces:
-        at = 0
-        if have:
-            at = min(CHUNK - have, len(piece))
-            rest.append(piece[:at])
-            have += at
-            if have < CHUNK:
-                continue
-            chunks.append(b"".join(rest))
-            rest, have = [], 0
-        whole = at + (len(piece) - at) // CHUNK * CHUNK
-        chunks.extend(piece[i : i + CHUNK] for i in range(at, whole, CHUNK))
-        if whole < len(piece):
-            rest, have = [piece[whole:]], len(piece) - whole
-    if last:
-        chunks.append(b"".join(rest))
-    elif have:
-        raise ValueError("only the last block may end with a short chunk")
-    return chunks

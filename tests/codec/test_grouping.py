@@ -137,6 +137,18 @@ def test_argon2_runs_once_for_each_stanza_and_stops_in_a_group_that_stays_shut()
     assert opens(both, first, second) == opens(both, second, first) == 0
 
 
+def test_who_remembers_a_share_spares_the_passphrase() -> None:
+    """A keyring of the system may open a passphrase's stanza without Argon2id: it is asked before."""
+    words = Words()
+    where = front(words)
+
+    class Keyring:
+        def unwrap(self, stanza: Stanza, bind: bytes) -> bytes | None:
+            return words.unwrap(stanza, bind)
+
+    assert opens(where, Untouched(), Keyring()) == opens(where, Keyring(), Untouched()) == 0
+
+
 def test_who_has_no_passphrase_is_not_told_of_one() -> None:
     where = front(Words())
     refused("no_key", where)
@@ -264,6 +276,8 @@ def test_a_changed_stanza_is_said_whether_or_not_the_rest_of_its_group_opens() -
     refused("bad_stanza", where, ONE, TWO, XWING)
     refused("bad_stanza", where, ONE, Words("wrong"))  # and before the passphrase is called wrong
     refused("wrong_passphrase", where, TWO, Words("wrong"))
+    for number, identity in ((0, ONE), (1, TWO), (2, XWING)):  # every stanza is tried, also behind one that is missing
+        refused("bad_stanza", changed(front([ONE, TWO, XWING.public]), number), identity)
     assert opens(where, ONE, Words()) == 1
 
 

@@ -3,10 +3,6 @@
   library.py open FILE KEY READS    after the import: the first open, then reads of 64 KiB at random places
   library.py make FILE PUB COUNT    a container of COUNT small entries
   library.py list FILE KEY          open it and list all names
-
-Assumed of the API: `load_identities(path)`, `load_recipients(path)`; `open(path, identities=…)`, whose result
-is a context manager with `.entries` (each with `.path` and `.size`) and `.open(path)`; and
-`Encoder(path, recipients=…)` with `.add_bytes(path, data)`.
 """
 
 from __future__ import annotations
@@ -16,6 +12,7 @@ import json
 import random
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 PIECE = 64 << 10
@@ -25,11 +22,15 @@ def api() -> Any:
     return importlib.import_module("tera")
 
 
+def identities_of(tera: Any, key: str) -> Any:
+    return tera.load_identities(Path(key).read_bytes(), where=key)
+
+
 def open_and_read(file: str, key: str, reads: int) -> dict[str, Any]:
     tera = api()
-    identities = tera.load_identities(key)
+    identities = identities_of(tera, key)
     start = time.perf_counter()
-    container = tera.open(file, identities=identities)
+    container = tera.open(file, identities)
     first = time.perf_counter() - start
     places = random.Random(0)
     spent = []
@@ -50,17 +51,18 @@ def open_and_read(file: str, key: str, reads: int) -> dict[str, Any]:
 def make(file: str, public: str, count: int) -> dict[str, Any]:
     tera = api()
     start = time.perf_counter()
-    with tera.Encoder(file, recipients=tera.load_recipients(public)) as encoder:
+    recipients = tera.load_recipients(Path(public).read_bytes(), where=public)
+    with tera.Encoder(file, recipients=recipients) as encoder:
         for number in range(count):
-            encoder.add_bytes(f"{number // 1000:04d}/{number:07d}.txt", b"entry %d\n" % number)
+            encoder.add_content(f"{number // 1000:04d}/{number:07d}.txt", b"entry %d\n" % number)
     return {"make": time.perf_counter() - start}
 
 
 def list_names(file: str, key: str) -> dict[str, Any]:
     tera = api()
-    identities = tera.load_identities(key)
+    identities = identities_of(tera, key)
     start = time.perf_counter()
-    with tera.open(file, identities=identities) as container:
+    with tera.open(file, identities) as container:
         names = [entry.path for entry in container.entries]
     return {"list": time.perf_counter() - start, "count": len(names)}
 

@@ -118,7 +118,7 @@ class Pipeline:
         while taken := self._take():
             number, work, slot = taken
             try:
-                if self._failure is None:
+                if self._failure is None or number < self._failure[0]:  # it may be the first to fail
                     work(number)
             except Cancelled:
                 pass

@@ -1,13 +1,13 @@
 """A plain, slow, whole-file reader of tera containers, written from the text of container.md alone.
 
 It shares no code with any other implementation and goes through the text section by section, so that they
-can be held against each other: `read_seekable` takes the steps of "With seeking", `read_pipe` those of "From
-a pipe", `inspect` those of "Without a key". Everything is in memory and nothing is fast. It knows no rule, so
-a container that has any is refused with `unsupported_rule`, unless `ignore_rules` is set to look inside.
-Not implemented: the contents of POLICY, block lists, and the release of shares by authorities.
+can be held against each other: `read_seekable` takes the steps of "With seeking", `read_pipe` and `read_stream`
+those of "From a pipe", `inspect` those of "Without a key". Everything is in memory and nothing is fast. It knows
+no rule, so a container that has any is refused with `unsupported_rule`, unless `ignore_rules` is set to look inside.
+Not implemented: the contents of POLICY, block lists, the release of shares by authorities, and a choice of limits.
 
-    python spec/reference.py FILE [--key TYPE:HEX]... [--key 17:KEY_ID_HEX:HEX] [--passphrase P] [--pipe]
-                             [--list] [-C DIR] [--inspect] [--ignore-rules]
+    python spec/reference.py FILE [--key TYPE:HEX]... [--key 17:KEY_ID_HEX:HEX] [--passphrase P] [--signer HEX]...
+                             [--pipe | --stream | --inspect] [--list] [-C DIR] [--ignore-rules]
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Refused(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+        self.released: list[Entry] = []  # by read_stream before the refusal, the last one perhaps in part
 
 
 def refuse(code: str, message: str) -> NoReturn:
@@ -123,16 +124,8 @@ SECTIONS = {  # (type, flags): the smallest and the largest len
 }
 
 
-class Section(NamedTuple):
-    start: int  # of its header
-    end: int
-    flags: int
-    head: bytes
-    body: bytes
-
-
-def section(data: bytes, start: int, kind: int, flags: int | None = None) -> Section:
-    """The section at `start`, of a given type (and flags): its header is judged before its end."""
+def section_header(data: bytes, start: int, kind: int, flags: int | None = None) -> tuple[int, int]:
+    """The flags and the length of the section at `start`, which must be of this type (and flags)."""
     head = data[start : start + 8]
     need(len(head) == 8, "truncated", f"the file ends before or in the section header at {start}")
     have, flag, zero, length = struct.unpack(">BBHI", head)
@@ -140,9 +133,21 @@ def section(data: bytes, start: int, kind: int, flags: int | None = None) -> Sec
     good = have == kind and flags in (None, flag) and zero == 0 and low <= length <= high
     good = good and ((have, flag) != (BLOCK, LAST) or length % 16_400 >= 16)
     need(good, "bad_section", f"type, order, flags or length of the section at {start}")
+    return flag, length
+
+
+class Section(NamedTuple):
+    flags: int
+    head: bytes
+    body: bytes
+    end: int
+
+
+def section(data: bytes, start: int, kind: int, flags: int | None = None) -> Section:
+    flag, length = section_header(data, start, kind, flags)
     end = start + 8 + length
     need(end <= len(data), "truncated", f"the section at {start} would end after the end of the file")
-    return Section(start, end, flag, head, data[start + 8 : end])
+    return Section(flag, data[start : start + 8], data[start + 8 : end], end)
 
 
 # ---- Canonical msgpack: whatever does not encode to the bytes that were read was not canonical
@@ -385,7 +390,9 @@ def read_front(data: bytes) -> Front:
     return Front(s.end, core, kc, h_core, H(b"tera/v1/bind\0" + h_core + kc), s, stanzas)
 
 
-# ---- ACCESS: HPKE types
+# ---- ACCESS: HPKE types. A try of a stanza says whether the stanza is known to be for that key, and its share
+
+Try = tuple[bool, bytes | None]
 
 
 class Recipient(NamedTuple):
@@ -427,21 +434,19 @@ def info_of(label: bytes, front: Front, s: Stanza) -> bytes:
     return label + front.h_bind + be(s.type, 2) + H(pack(s.params))
 
 
-def open_hpke(front: Front, s: Stanza, key: Recipient) -> bytes | None:
+def open_hpke(front: Front, s: Stanza, key: Recipient) -> Try:
     info = info_of(b"tera/v1 stanza\0", front, s)
-    share: bytes | None = attempt(key.suite.decrypt, s.ct, key.private, info)
-    return share
+    return s.hint != b"", attempt(key.suite.decrypt, s.ct, key.private, info)
 
 
 # ---- ACCESS: wrapped types
 
 
-def open_wrapped(front: Front, s: Stanza, secret: bytes) -> bytes | None:
+def open_wrapped(front: Front, s: Stanza, secret: bytes) -> Try:
     both = expand(extract(s.params[-1], secret), info_of(b"tera/v1 wrap\0", front, s), 64)
     if not hmac.compare_digest(both[32:], s.ct[:32]):
-        return None
-    share: bytes | None = attempt(AESGCM(both[:32]).decrypt, bytes(12), s.ct[32:], None)
-    return share
+        return False, None
+    return True, attempt(AESGCM(both[:32]).decrypt, bytes(12), s.ct[32:], None)
 
 
 def stretch(passphrase: str, s: Stanza) -> bytes:
@@ -457,26 +462,30 @@ def find_file_key(front: Front, keys: list[Key], passphrase: str | None) -> byte
     recipients = [recipient(*key) for key in keys if key[0] != 17]
     keks = [(key_id, exactly(kek, 32)) for key_id, kek in (key[1] for key in keys if key[0] == 17)]
     groups: list[list[tuple[Stanza, bytes | None]]] = [[] for _ in range(front.stanzas[-1].group + 1)]
-    broken = tried = False
+    broken = stretched = False
+
+    def share_of(tries: list[Try]) -> bytes | None:
+        nonlocal broken
+        share = next((share for _, share in tries if share is not None), None)
+        broken = broken or (share is None and any(known for known, _ in tries))
+        return share
+
     for s in front.stanzas:  # everything that is cheap
         fitting = [key for key in recipients if key.type == s.type and s.hint in (b"", hint_of(s, key))]
-        named = [kek for key_id, kek in keks if s.type == 17 and s.params[0] == key_id]
-        opened = [open_hpke(front, s, key) for key in fitting]
-        opened += [open_wrapped(front, s, kek) for kek in named]
-        share = next((share for share in opened if share is not None), None)
-        broken = broken or (s.hint != b"" and fitting != [] and share is None)
-        groups[s.group].append((s, share))
+        tries = [open_hpke(front, s, key) for key in fitting]
+        tries += [open_wrapped(front, s, kek) for key_id, kek in keks if s.type == 17 and s.params[0] == key_id]
+        groups[s.group].append((s, share_of(tries)))
     for group in groups:
         if all(share is not None for _, share in group):
             return combine([share for _, share in group])
     for group in groups:  # then what is dear, where nothing else is missing
         if passphrase is not None and all(share is not None or s.type == 16 for s, share in group):
-            tried = True
-            shares = [share or open_wrapped(front, s, stretch(passphrase, s)) for s, share in group]
+            stretched = True
+            shares = [share or share_of([open_wrapped(front, s, stretch(passphrase, s))]) for s, share in group]
             if None not in shares:
                 return combine(shares)
     need(not broken, "bad_stanza", "a stanza for one of the keys does not open")
-    need(not tried, "wrong_passphrase", "the passphrase opens no stanza")
+    need(not stretched, "wrong_passphrase", "the passphrase opens no stanza")
     refuse("no_key", "no key opens a group")
 
 
@@ -510,16 +519,38 @@ def unlock(data: bytes, keys: list[Key], passphrase: str | None, ignore_rules: b
 # ---- Payload
 
 
+@dataclass
+class Segment:
+    kind: int
+    start: int
+    chunks: int = 0
+    size: int = 0  # of the bodies of its blocks
+    leaves: list[bytes] = field(default_factory=list)
+
+    @property
+    def blocks(self) -> int:
+        return -(-self.chunks // 64)
+
+    @property
+    def end(self) -> int:
+        return self.start + 64 + 8 * self.blocks + self.size
+
+    @property
+    def plain(self) -> int:
+        return self.size - 16 * self.chunks
+
+
 class Crypt(NamedTuple):
     key: AESGCM
     base_nonce: int
 
 
-def open_segment(front: Front, prk: bytes, kind: int, s: Section) -> Crypt:
-    k_seg = expand(prk, b"tera/v1 segment" + be(kind, 1), 32)
+def open_segment(data: bytes, g: Segment, front: Front, prk: bytes) -> Crypt:
+    body = section(data, g.start, SEGMENT, g.kind).body
+    k_seg = expand(prk, b"tera/v1 segment" + be(g.kind, 1), 32)
     label = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM" + b"\0"
-    out = expand(k_seg, label + s.body[:24] + b"tera/v1\0" + front.h_bind + be(kind, 1), 76)
-    need(hmac.compare_digest(out[44:], s.body[24:]), "segment_commitment", "a segment of another key")
+    out = expand(k_seg, label + body[:24] + b"tera/v1\0" + front.h_bind + be(g.kind, 1), 76)
+    need(hmac.compare_digest(out[44:], body[24:]), "segment_commitment", "a segment of another key")
     return Crypt(AESGCM(out[:32]), number(out[32:44]))
 
 
@@ -580,9 +611,14 @@ class Entry:
     mtime: int
     mime: str | None
     x: dict[str, Any] | None
-    content: bytes
-    b3: bytes
-    row: Row
+    length: int
+    content: bytes = b""
+    b3: bytes = b""
+    frames: list[int] = field(default_factory=list)
+
+    def row(self) -> Row:
+        head = self.path.encode(), self.type, self.mode, self.mtime
+        return Row(*head, len(self.content), self.b3, self.length, self.frames)
 
 
 def record_header(stream: Stream) -> tuple[int, int, int]:
@@ -596,45 +632,49 @@ def record_header(stream: Stream) -> tuple[int, int, int]:
 
 def read_manifest(stream: Stream, sealed: bool, index: Index | None) -> tuple[dict[str, Any], int]:
     kind, _, length = record_header(stream)
-    need(kind == MANIFEST, "bad_record", "the first record is not MANIFEST")
-    need(length <= 16 * MIB, "bad_manifest", "longer than 16 MiB")
-    need(index is None or length == index.manifest, "bad_index", "length of MANIFEST")
+    need(kind == MANIFEST and 1 <= length <= 16 * MIB, "bad_record", "no MANIFEST of 1 byte to 16 MiB")
     manifest: dict[str, Any] = unpack(stream.take(length))
     good = is_map(manifest, "json rules tags" if sealed else "json tags")
     good = good and isinstance(manifest["json"], bytes) and is_strs(manifest["tags"], 64, 128)
     good = good and (not sealed or is_rules(manifest["rules"]))
     need(good, "bad_manifest", "keys or values of MANIFEST")
+    need(index is None or length == index.manifest, "bad_index", "length of MANIFEST")
     return manifest, length
 
 
 # ---- Records: ENTRY and Paths
 
 
-def parse_entry(body: bytes) -> dict[str, Any]:
+def parse_entry(body: bytes) -> Entry:
     e: dict[str, Any] = unpack(body)
     need(is_map(e, "mode mtime path type", "mime x"), "bad_record", "the keys of ENTRY")
     mime, x = e.get("mime", "absent"), e.get("x", {"absent": 0})
     good = is_str(mime, 1, 255) and all(" " <= c <= "~" for c in mime) and isinstance(x, dict) and x != {}
     good = good and is_int(e["mode"], 0, 0o777) and is_int(e["mtime"], -(2**63), 2**63 - 1)
     need(good and isinstance(e["path"], str) and is_int(e["type"], 0, 1), "bad_record", "the values of ENTRY")
-    return e
+    check_path(e["path"].encode())
+    return Entry(e["path"], e["type"], e["mode"], e["mtime"], e.get("mime"), e.get("x"), len(body))
 
 
 NOT_IN_PATHS = re.compile("[\0-\x1f\x7f-\x9f\\\\\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+def check_path(path: bytes) -> None:
+    text, parts = attempt(path.decode), path.split(b"/")
+    good = text is not None and len(path) <= 1024 and len(parts) <= 64 and not NOT_IN_PATHS.search(text)
+    good = good and all(1 <= len(part) <= 255 and part not in (b".", b"..") for part in parts)
+    need(good, "bad_path", f"a path that is not possible: {path!r}")
+
+
 class Paths:
-    """The paths so far."""
+    """The paths so far: none twice, none below a file."""
 
     def __init__(self) -> None:
         self.types: dict[bytes, int] = {}
         self.parents: set[bytes] = set()
 
     def add(self, path: bytes, kind: int) -> None:
-        text, parts = attempt(path.decode), path.split(b"/")
-        good = text is not None and len(path) <= 1024 and len(parts) <= 64 and not NOT_IN_PATHS.search(text)
-        good = good and all(1 <= len(part) <= 255 and part not in (b".", b"..") for part in parts)
-        need(good, "bad_path", f"a path that is not possible: {path!r}")
+        parts = path.split(b"/")
         above = {b"/".join(parts[:i]) for i in range(1, len(parts))}
         need(path not in self.types, "bad_path", f"a path occurs twice: {path!r}")
         below_file = any(self.types.get(p) == 0 for p in above) or (kind == 0 and path in self.parents)
@@ -647,15 +687,12 @@ class Paths:
 
 
 def open_frame(flags: int, raw_len: int, data: bytes) -> bytes:
-    need(1 <= raw_len <= MIB, "bad_record", "raw_len of a frame")
     if not flags:
-        need(len(data) == raw_len, "bad_record", "length of a frame")
         return data
     one = 1 <= len(data) < raw_len and data[:4] == b"\x28\xb5\x2f\xfd"
     head = attempt(zstandard.get_frame_parameters, data) if one else None
-    if head is None or head.content_size != raw_len:
-        refuse("bad_frame", "not a zstd frame of this size")
-    need(head.dict_id == 0 and head.window_size <= 8 * MIB, "bad_frame", "dictionary or window")
+    good = head is not None and (head.content_size, head.dict_id) == (raw_len, 0) and head.window_size <= 8 * MIB
+    need(good, "bad_frame", "not a zstd frame with this size, without a dictionary, and a window of at most 8 MiB")
     one_frame = zstandard.ZstdDecompressor().decompress
     plain: bytes | None = attempt(lambda: one_frame(data, allow_extra_data=False))
     if plain is None or len(plain) != raw_len:
@@ -663,46 +700,46 @@ def open_frame(flags: int, raw_len: int, data: bytes) -> bytes:
     return plain
 
 
-def read_file(stream: Stream, kind: int, row: Row | None, room: int) -> tuple[bytes, bytes, list[int]]:
-    """The frames and the END of an entry: its content, its b3, and the stored lengths."""
-    content, stored = b"", list[int]()
+def read_content(stream: Stream, e: Entry, row: Row | None, room: int) -> None:
+    """The frames and the END of an entry. What is wrong in itself comes before what differs from the index."""
     while (header := record_header(stream))[0] == FRAME:
-        need(kind == 0 and len(content) == len(stored) * MIB, "bad_record", "a frame that is not due")
-        need(4 <= header[2] <= 4 + MIB, "bad_record", "length of a frame")
+        _, flags, length = header
+        need(e.type == 0 and len(e.content) == len(e.frames) * MIB, "bad_record", "a frame that is not due")
+        need(4 <= length <= 4 + MIB, "bad_record", "length of a frame")
         raw_len = number(stream.take(4))
-        content += open_frame(header[1], raw_len, stream.take(header[2] - 4))
-        need(len(content) <= room, "limit_exceeded", "too much plaintext")
-        stored.append(header[2] - 4)
-        if row is not None:
-            good = stored == row.frames[: len(stored)] and len(content) == min(row.size, len(stored) * MIB)
-            need(good, "bad_index", "a frame that is not that of the index")
-    need(header[0] == END and header[2] == 40, "bad_record", "no END")
-    size, b3 = number(stream.take(8)), stream.take(32)
-    need(size == len(content), "bad_record", "the size in END")
-    need(b3 == (bytes(32) if kind else B3(content)), "bad_digest", "the digest of a file")
-    need(row is None or (row.size, row.b3) == (size, b3), "bad_index", "END is not that of the index")
-    return content, b3, stored
+        need(1 <= raw_len <= MIB and (flags == 1 or raw_len == length - 4), "bad_record", "raw_len of a frame")
+        need(len(e.content) + raw_len <= room, "limit_exceeded", "too much plaintext")
+        content = open_frame(flags, raw_len, stream.take(length - 4))
+        frames, size = [*e.frames, length - 4], len(e.content) + raw_len
+        good = row is None or (frames == row.frames[: len(frames)] and size == min(row.size, len(frames) * MIB))
+        need(good, "bad_index", "a frame that is not that of the index")
+        e.content, e.frames = e.content + content, frames
+    need(header == (END, 0, 40), "bad_record", "no END")
+    size, e.b3 = number(stream.take(8)), stream.take(32)
+    need(size == len(e.content), "bad_record", "the size in END")
+    need(e.type == 0 or not any(e.b3), "bad_record", "the digest of a directory")
+    need(row is None or e.row() == row, "bad_index", "END is not that of the index")
+    need(e.type == 1 or e.b3 == B3(e.content), "bad_digest", "the digest of a file")
 
 
-def read_entries(stream: Stream, index: Index | None) -> Iterator[Entry]:
-    """The entries, up to the first PAD or the end."""
-    paths, count, room = Paths(), 0, MAX_PLAINTEXT
+def read_entries(stream: Stream, index: Index | None, entries: list[Entry]) -> None:
+    """Append the entries, up to the first PAD or the end; the last one grows as its frames come."""
+    paths, room = Paths(), MAX_PLAINTEXT
     while stream.peek(1) not in (b"", be(PAD, 1)):
         kind, _, length = record_header(stream)
-        need(kind == ENTRY and length <= 64 * KIB, "bad_record", "no ENTRY of at most 64 KiB")
-        need(count < MAX_ENTRIES, "limit_exceeded", "too many entries")
-        e = parse_entry(stream.take(length))
-        paths.add(e["path"].encode(), e["type"])
-        need(index is None or count < len(index.rows), "bad_index", "an entry that the index does not have")
-        row = None if index is None else index.rows[count]
-        head = (e["path"].encode(), e["type"], e["mode"], e["mtime"])
-        good = row is None or (*row[:4], row.length) == (*head, length)
-        need(good, "bad_index", "ENTRY is not that of the index")
-        content, b3, stored = read_file(stream, e["type"], row, room)
-        count, room = count + 1, room - len(content)
-        seen = Row(*head, len(content), b3, length, stored)
-        yield Entry(e["path"], *head[1:], e.get("mime"), e.get("x"), content, b3, seen)
-    need(index is None or count == len(index.rows), "bad_index", "the index has more entries")
+        need(kind == ENTRY and 1 <= length <= 64 * KIB, "bad_record", "no ENTRY of 1 byte to 64 KiB")
+        need(len(entries) < MAX_ENTRIES, "limit_exceeded", "too many entries")
+        e, row = parse_entry(stream.take(length)), None
+        if index is None:
+            paths.add(e.path.encode(), e.type)
+        else:
+            need(len(entries) < len(index.rows), "bad_index", "an entry that the index does not have")
+            row = index.rows[len(entries)]
+            good = (*e.row()[:4], e.length) == (*row[:4], row.length)
+            need(good, "bad_index", "ENTRY is not that of the index")
+        entries.append(e)
+        read_content(stream, e, row, room)
+        room -= len(e.content)
 
 
 # ---- Records: PAD
@@ -738,12 +775,15 @@ class Contents:
     entries: list[Entry]
 
 
-def read_records(front: Front, stream: Stream, index: Index | None, ignore_rules: bool) -> Contents:
+def read_records(
+    front: Front, stream: Stream, index: Index | None, ignore_rules: bool, entries: list[Entry]
+) -> Contents:
     manifest, length = read_manifest(stream, front.core["pol"]["m"] == "sealed", index)
     refuse_rules(manifest.get("rules"), ignore_rules)
-    contents = Contents(manifest, length, list(read_entries(stream, index)))
+    read_entries(stream, index, entries)
     read_padding(stream, front.core["pad"])
-    return contents
+    need(index is None or len(entries) == len(index.rows), "bad_index", "the index has more entries")
+    return Contents(manifest, length, entries)
 
 
 # ---- Index
@@ -767,7 +807,8 @@ def parse_index(plain: bytes, pad: int, blocks: int, data_length: int) -> Index:
 
     n, p, m = (number(b) for b in column(4, 3))
     need(n <= MAX_ENTRIES, "limit_exceeded", "too many entries")
-    *paths, rest = (column(p, 1)[0] if p else b"").split(b"\0")
+    need(1 <= m <= 16 * MIB, "bad_index", "length of MANIFEST")
+    *paths, rest = b"".join(column(1, p)).split(b"\0")
     need(rest == b"" and len(paths) == n, "bad_index", "the column of paths")
     types, modes = [number(b) for b in column(1, n)], [number(b) for b in column(2, n)]
     mtimes = [int.from_bytes(b, "big", signed=True) for b in column(8, n)]
@@ -777,11 +818,11 @@ def parse_index(plain: bytes, pad: int, blocks: int, data_length: int) -> Index:
     leaves = column(32, blocks)
     padding = b"".join(be(PAD, 1) + bytes(3) + be(k, 4) + bytes(k) for k in pad_bodies(at, pad))
     need(plain[at:] == padding, "bad_index", "the columns do not fill the plaintext")
-    rows, known, total = list[Row](), Paths(), 8 + m
+    rows, total = list[Row](), 8 + m
     columns = zip(paths, types, modes, mtimes, sizes, b3s, lengths, strict=True)
     for path, kind, mode, mtime, size, b3, length in columns:
-        need(kind <= 1 and mode <= 0o777 and length <= 64 * KIB, "bad_index", "type, mode or length of ENTRY")
-        known.add(path, kind)
+        good = kind <= 1 and mode <= 0o777 and 1 <= length <= 64 * KIB
+        need(good, "bad_index", "type, mode or length of ENTRY")
         need(kind == 0 or (size == 0 and not any(b3)), "bad_index", "a directory with content")
         frames = list(islice(stored, -(-size // MIB)))
         good = all(1 <= have <= min(MIB, size - i * MIB) for i, have in enumerate(frames))
@@ -789,24 +830,34 @@ def parse_index(plain: bytes, pad: int, blocks: int, data_length: int) -> Index:
         total += 8 + length + sum(12 + have for have in frames) + 48
         rows.append(Row(path, kind, mode, mtime, size, b3, length, frames))
     total += sum(8 + k for k in pad_bodies(total, pad))
-    need(m <= 16 * MIB and total == data_length, "bad_index", "its records have not the length of DATA")
+    need(total == data_length, "bad_index", "its records have not the length of DATA")
+    known = Paths()
+    for row in rows:
+        check_path(row.path)
+        known.add(row.path, row.type)
     return Index(m, rows, leaves)
 
 
 # ---- Digests
 
 
-def leaf(kind: int, n: int, block: Section) -> bytes:
-    return B3(b"\x00" + be(kind, 1) + be(n, 4) + block.head + block.body)
+def leaf(kind: int, n: int, block: bytes) -> bytes:
+    return B3(b"\x00" + be(kind, 1) + be(n, 4) + block)
 
 
-def container_digest_of(front: Front, roots: list[bytes], length: int) -> bytes:
-    return B3(b"tera/v1/digest\0" + front.h_bind + roots[0] + roots[1] + be(length, 8))
+def check_root(data: bytes, g: Segment, root: bytes) -> None:
+    body = data[g.start + 8 : g.start + 64]
+    have = B3(b"\x01" + be(g.kind, 1) + body + be(g.chunks, 8) + b"".join(g.leaves))
+    need(have == root, "bad_root", f"the root of segment {g.kind}")
+
+
+def container_digest_of(front: Front, t: Trailer) -> bytes:
+    return B3(b"tera/v1/digest\0" + front.h_bind + t.roots[0] + t.roots[1] + be(t.length, 8))
 
 
 def content_digest_of(entries: list[Entry]) -> bytes:
     text = b"tera/v1/content\0"
-    for row in sorted(e.row for e in entries):
+    for row in sorted(e.row() for e in entries):
         text += be(len(row.path), 2) + row.path + be(row.type, 1) + be(row.size, 8) + row.b3
     return B3(text)
 
@@ -821,7 +872,7 @@ class Trailer:
     length: int
     roots: list[bytes]
     mac: bytes
-    signatures: bytes
+    signatures: list[Any]
 
 
 def parse_trailer(body: bytes) -> Trailer:
@@ -832,7 +883,14 @@ def parse_trailer(body: bytes) -> Trailer:
     good = all(isinstance(t[key], list) and len(t[key]) == 2 for key in ("chunks", "roots"))
     good = good and all(is_int(c, 1, 2**32) for c in t["chunks"]) and all(is_bin(r, 32) for r in t["roots"])
     need(good, "bad_trailer", "chunks or roots")
-    return Trailer(body[4:end], t["chunks"], t["len"], t["roots"], body[end : end + 32], body[end + 32 :])
+    signatures = unpack(body[end + 32 :])
+    need(isinstance(signatures, list) and len(signatures) <= 8, "bad_trailer", "not an array of at most 8")
+    for s in signatures:
+        good = isinstance(s, list) and len(s) == 4 and is_bin(s[0], 32) and is_int(s[1], 1, 1)
+        good = good and is_bin(s[2], 1952 + 32) and is_bin(s[3], 3309 + 64)
+        need(good and s[0] == fingerprint(0x0100 + s[1], s[2]), "bad_trailer", "the form of a signature")
+    need(is_ascending([s[0] for s in signatures]), "bad_trailer", "the order of the signatures")
+    return Trailer(body[4:end], t["chunks"], t["len"], t["roots"], body[end : end + 32], signatures)
 
 
 def check_trailer_mac(front: Front, prk: bytes, t: Trailer) -> None:
@@ -854,20 +912,13 @@ def verify(public: bytes, signature: bytes, message: bytes) -> bool:
     return attempt(both) is True
 
 
-def check_signatures(front: Front, t: Trailer) -> list[bytes]:
-    """The fingerprints of all who have signed; those that CORE lists must be among them."""
-    signatures = unpack(t.signatures)
-    need(isinstance(signatures, list) and len(signatures) <= 8, "bad_trailer", "not an array of at most 8")
-    for s in signatures:
-        good = isinstance(s, list) and len(s) == 4 and is_bin(s[0], 32) and is_int(s[1], 1, 1)
-        good = good and is_bin(s[2], 1952 + 32) and is_bin(s[3], 3309 + 64)
-        need(good and s[0] == fingerprint(0x0100 + s[1], s[2]), "bad_trailer", "the form of a signature")
-    signers = [s[0] for s in signatures]
-    need(is_ascending(signers), "bad_trailer", "the order of the signatures")
+def check_signatures(front: Front, t: Trailer, pinned: list[bytes]) -> list[bytes]:
+    """The fingerprints of all who have signed; those that CORE lists, and the pinned, must be among them."""
     message = b"tera/v1/sig\0" + front.h_bind + hashlib.sha512(t.map).digest()
-    good = all(verify(s[2], s[3], message) for s in signatures)
+    good = all(verify(s[2], s[3], message) for s in t.signatures)
     need(good, "bad_signature", "a signature does not verify")
-    need(set(front.core["sig"]) <= set(signers), "missing_signature", "a signature that CORE lists")
+    signers = [s[0] for s in t.signatures]
+    need({*front.core["sig"], *pinned} <= set(signers), "missing_signature", "a signature that is asked for")
     return signers
 
 
@@ -893,47 +944,35 @@ def tail_of(payload: int, trailer: int) -> bytes:
 
 def locate(data: bytes, front: Front) -> tuple[int, Trailer]:
     """The length of the payload according to TAIL, and the trailer."""
-    payload, trailer = number(data[-16:-8]), number(data[-8:-4])
-    if data[-24:] != tail_of(payload, trailer) or front.end + payload + trailer + 24 != len(data):
+    payload, length = number(data[-16:-8]), number(data[-8:-4])
+    at = front.end + payload
+    fits = data[-24:] == tail_of(payload, length) and at + length + 24 == len(data)
+    if not fits or attempt(section_header, data, at, TRAILER) != (0, length - 8):
         walk(data, front.end)
-    s = section(data, front.end + payload, TRAILER)
-    need(s.end == len(data) - 24, "bad_layout", "the length of TRAILER according to TAIL")
-    return payload, parse_trailer(s.body)
+    return payload, parse_trailer(data[at + 8 : at + length])
 
 
-@dataclass
-class Segment:
-    kind: int
-    section: Section
-    end: int  # of what is known of it
-    chunks: int = 0
-    length: int = 0  # of the plaintext
-    leaves: list[bytes] = field(default_factory=list)
-
-    def blocks(self) -> int:
-        return -(-self.chunks // 64)
-
-    def root(self) -> bytes:  # Digests
-        return B3(b"\x01" + be(self.kind, 1) + self.section.body + be(self.chunks, 8) + b"".join(self.leaves))
+def segments(data: bytes, front: Front, payload: int, chunks: list[int]) -> list[Segment]:
+    """Both segments, from their numbers of chunks and the header of DATA's last block."""
+    full, more = divmod(chunks[0] - 1, 64)
+    at, end = front.end + 64 + full * 1_049_608, front.end + payload
+    need(at + 8 <= end, "bad_layout", "DATA has more chunks than the payload")
+    flags, last = section_header(data, at, BLOCK)
+    need(flags == LAST and last // 16_400 == more, "bad_layout", "the last block of DATA")
+    one = Segment(DATA, front.end, chunks[0], full * 1_049_600 + last)
+    full, more = divmod(chunks[1] - 1, 64)
+    last = end - one.end - 64 - full * 1_049_608 - 8
+    need(last // 16_400 == more and last % 16_400 >= 16, "bad_layout", "what is left is not INDEX")
+    return [one, Segment(INDEX, one.end, chunks[1], full * 1_049_600 + last)]
 
 
-def block_at(data: bytes, g: Segment, n: int) -> Section:
-    s = section(data, g.section.end + n * 1_049_608, BLOCK)
-    need(s.flags == (LAST if n == g.blocks() - 1 else 0), "bad_layout", "flags of a block")
-    return s
-
-
-def segment_at(data: bytes, start: int, kind: int, chunks: int, payload_end: int) -> Segment:
-    """A segment of which the number of chunks is known, by the header of its last block."""
-    g = Segment(kind, section(data, start, SEGMENT, kind), 0, chunks)
-    full = g.blocks() - 1
-    need(g.section.end + full * 1_049_608 + 8 <= payload_end, "bad_layout", "more chunks than payload")
-    last = block_at(data, g, full)
-    need(len(last.body) // 16_400 + 1 == chunks - 64 * full, "bad_layout", "the length of the last block")
-    g.end, g.length = last.end, full * MIB + len(last.body) - 16 * (chunks - 64 * full)
-    good = g.end == payload_end if kind == INDEX else g.end <= payload_end
-    need(good, "bad_layout", "the end of a segment")
-    return g
+def block_at(data: bytes, g: Segment, n: int) -> bytes:
+    """The block, with its header."""
+    at = g.start + 64 + n * 1_049_608
+    have = section_header(data, at, BLOCK)
+    expected = (LAST, g.size - n * 1_049_600) if n == g.blocks - 1 else (0, 1_049_600)
+    need(have == expected, "bad_layout", f"block {n} is not the one that is expected")
+    return data[at : at + 8 + have[1]]
 
 
 # ---- Reading: With seeking
@@ -956,98 +995,117 @@ class Container:
 def container_of(front: Front, contents: Contents, t: Trailer, signers: list[bytes]) -> Container:
     core, manifest, entries = front.core, contents.manifest, contents.entries
     rules = core["pol"].get("rules", manifest.get("rules"))
-    digests = container_digest_of(front, t.roots, t.length), content_digest_of(entries)
+    digests = container_digest_of(front, t), content_digest_of(entries)
     private = manifest["tags"], manifest["json"]
     return Container(core["id"], core["tags"], *private, rules, entries, signers, *digests, front.h_bind)
 
 
 def read_seekable(
-    data: bytes, keys: list[Key], *, passphrase: str | None = None, ignore_rules: bool = False
+    data: bytes,
+    keys: list[Key],
+    *,
+    passphrase: str | None = None,
+    ignore_rules: bool = False,
+    pinned: tuple[bytes, ...] = (),
 ) -> Container:
+    """What is in the container, or Refused; `pinned` are fingerprints that must have signed."""
     front, prk = unlock(data, keys, passphrase, ignore_rules)  # 1 to 4
     payload, t = locate(data, front)  # 5
     check_trailer_mac(front, prk, t)
     need(t.length == payload, "bad_layout", "the length of the payload according to TAIL")
-    signers = check_signatures(front, t)
-    one = segment_at(data, front.end, DATA, t.chunks[0], front.end + payload)  # 6
-    two = segment_at(data, one.end, INDEX, t.chunks[1], front.end + payload)
-    need(two.length <= MAX_INDEX, "limit_exceeded", "the index is too large")
-    crypt_one, crypt_two = (open_segment(front, prk, g.kind, g.section) for g in (one, two))
-    blocks = [block_at(data, two, n) for n in range(two.blocks())]
+    signers = check_signatures(front, t, list(pinned))
+    one, two = segments(data, front, payload, t.chunks)  # 6
+    need(two.plain <= MAX_INDEX, "limit_exceeded", "the index is too large")
+    crypt_one, crypt_two = (open_segment(data, g, front, prk) for g in (one, two))
+    blocks = [block_at(data, two, n) for n in range(two.blocks)]
     two.leaves = [leaf(INDEX, n, block) for n, block in enumerate(blocks)]
-    need(two.root() == t.roots[1], "bad_root", "the root of INDEX")
-    plain = b"".join(open_block(crypt_two, n, block.body) for n, block in enumerate(blocks))
-    index = parse_index(plain, front.core["pad"], one.blocks(), one.length)
+    check_root(data, two, t.roots[1])
+    plain = b"".join(open_block(crypt_two, n, block[8:]) for n, block in enumerate(blocks))
+    index = parse_index(plain, front.core["pad"], one.blocks, one.plain)
     one.leaves = index.leaves
-    need(one.root() == t.roots[0], "bad_root", "the root of DATA")
+    check_root(data, one, t.roots[0])
 
     def plaintext() -> Iterator[bytes]:
-        for n in range(one.blocks()):
+        for n in range(one.blocks):
             block = block_at(data, one, n)
             need(leaf(DATA, n, block) == one.leaves[n], "bad_root", f"block {n} is not that of the index")
-            yield open_block(crypt_one, n, block.body)
+            yield open_block(crypt_one, n, block[8:])
 
-    contents = read_records(front, Stream(plaintext()), index, ignore_rules)  # 7 and 8
+    contents = read_records(front, Stream(plaintext()), index, ignore_rules, [])  # 7 and 8
     return container_of(front, contents, t, signers)
 
 
 # ---- Reading: From a pipe
 
+# Steps 1 to 4 and a spool, which is read with seeking from step 1: of a whole file the same steps in the same order.
+read_pipe = read_seekable
+
 
 def blocks_of(data: bytes, g: Segment, crypt: Crypt) -> Iterator[bytes]:
+    """The plaintext of a segment's blocks, one after the other; `g` grows by each."""
     flags = 0
     while flags != LAST:
-        block = section(data, g.end, BLOCK)
-        plain = open_block(crypt, len(g.leaves), block.body)
-        g.leaves.append(leaf(g.kind, len(g.leaves), block))
-        g.chunks += -(-len(block.body) // 16_400)
-        g.length += len(plain)
-        g.end, flags = block.end, block.flags
-        need(g.kind == DATA or g.length <= MAX_INDEX, "limit_exceeded", "the index is too large")
-        yield plain
+        n, (flags, head, body, _) = g.blocks, section(data, g.end, BLOCK)
+        g.leaves.append(leaf(g.kind, n, head + body))
+        g.chunks, g.size = g.chunks + -(-len(body) // 16_400), g.size + len(body)
+        need(g.chunks <= 2**32, "bad_layout", "too many chunks")
+        need(g.kind == DATA or g.plain <= MAX_INDEX, "limit_exceeded", "the index is too large")
+        yield open_block(crypt, n, body)
 
 
-def read_pipe(data: bytes, keys: list[Key], *, passphrase: str | None = None, ignore_rules: bool = False) -> Container:
-    front, prk = unlock(data, keys, passphrase, ignore_rules)
-    s = section(data, front.end, SEGMENT, DATA)
-    one = Segment(DATA, s, s.end)
-    stream = Stream(blocks_of(data, one, open_segment(front, prk, DATA, s)))
-    contents = read_records(front, stream, None, ignore_rules)
-    s = section(data, one.end, SEGMENT, INDEX)
-    two = Segment(INDEX, s, s.end)
-    plain = b"".join(blocks_of(data, two, open_segment(front, prk, INDEX, s)))
-    index = parse_index(plain, front.core["pad"], one.blocks(), one.length)
-    seen = contents.manifest_length, [e.row for e in contents.entries]
-    need((index.manifest, index.rows) == seen, "bad_index", "the index is not that of the records")
-    need(index.leaves == one.leaves, "bad_root", "the leaves in the index")
-    s = section(data, two.end, TRAILER)
-    t = parse_trailer(s.body)
-    check_trailer_mac(front, prk, t)
-    good = t.chunks == [one.chunks, two.chunks] and t.length == two.end - front.end
-    need(good, "bad_layout", "the lengths in the trailer")
-    need(t.roots == [one.root(), two.root()], "bad_root", "the roots in the trailer")
-    signers = check_signatures(front, t)
-    tail = section(data, s.end, TAIL)
-    need(tail.head + tail.body == tail_of(t.length, s.end - s.start), "bad_layout", "TAIL does not fit")
-    need(tail.end == len(data), "trailing_data", "something follows TAIL")
+def read_stream(
+    data: bytes,
+    keys: list[Key],
+    *,
+    passphrase: str | None = None,
+    ignore_rules: bool = False,
+    pinned: tuple[bytes, ...] = (),
+) -> Container:
+    """As read_seekable in the order of streaming: Refused.released says what was given out before a refusal."""
+    entries: list[Entry] = []
+    try:
+        front, prk = unlock(data, keys, passphrase, ignore_rules)
+        one = Segment(DATA, front.end)
+        stream = Stream(blocks_of(data, one, open_segment(data, one, front, prk)))
+        contents = read_records(front, stream, None, ignore_rules, entries)
+        two = Segment(INDEX, one.end)
+        plain = b"".join(blocks_of(data, two, open_segment(data, two, front, prk)))
+        index = parse_index(plain, front.core["pad"], one.blocks, one.plain)
+        seen = contents.manifest_length, [e.row() for e in entries]
+        need((index.manifest, index.rows) == seen, "bad_index", "the index is not that of the records")
+        need(index.leaves == one.leaves, "bad_root", "the leaves in the index")
+        s = section(data, two.end, TRAILER)
+        t = parse_trailer(s.body)
+        check_trailer_mac(front, prk, t)
+        good = t.chunks == [one.chunks, two.chunks] and t.length == two.end - front.end
+        need(good, "bad_layout", "the lengths in the trailer")
+        for g, root in zip((one, two), t.roots, strict=True):
+            check_root(data, g, root)
+        signers = check_signatures(front, t, list(pinned))
+        tail = section(data, s.end, TAIL)
+        need(tail.head + tail.body == tail_of(t.length, s.end - two.end), "bad_layout", "TAIL does not fit")
+        need(tail.end == len(data), "trailing_data", "something follows TAIL")
+    except Refused as refused:
+        refused.released = entries
+        raise
     return container_of(front, contents, t, signers)
 
 
 # ---- Reading: Without a key
 
 
-def inspect(data: bytes) -> dict[str, Any]:
-    """What can be checked without a key: unverified, unless the caller trusts one of the signers."""
+def inspect(data: bytes, *, pinned: tuple[bytes, ...] = ()) -> dict[str, Any]:
+    """What can be checked without a key: unverified, unless one of the signers was pinned."""
     front = read_front(data)
     payload, t = locate(data, front)
     need(t.length == payload, "bad_layout", "the length of the payload according to TAIL")
-    one = segment_at(data, front.end, DATA, t.chunks[0], front.end + payload)
-    two = segment_at(data, one.end, INDEX, t.chunks[1], front.end + payload)
-    for g in (one, two):
-        g.leaves = [leaf(g.kind, n, block_at(data, g, n)) for n in range(g.blocks())]
-    need(t.roots == [one.root(), two.root()], "bad_root", "the roots in the trailer")
-    digest = "tera:" + container_digest_of(front, t.roots, t.length).hex()
-    stanzas, signers = [(s.group, s.type) for s in front.stanzas], check_signatures(front, t)
+    signers = check_signatures(front, t, list(pinned))
+    for g, root in zip(segments(data, front, payload, t.chunks), t.roots, strict=True):
+        section(data, g.start, SEGMENT, g.kind)
+        g.leaves = [leaf(g.kind, n, block_at(data, g, n)) for n in range(g.blocks)]
+        check_root(data, g, root)
+    digest = "tera:" + container_digest_of(front, t).hex()
+    stanzas = [(s.group, s.type) for s in front.stanzas]
     found = {"core": front.core, "h_bind": front.h_bind, "stanzas": stanzas, "signers": signers}
     return {**found, "chunks": t.chunks, "len": t.length, "roots": t.roots, "container_digest": digest}
 
@@ -1063,14 +1121,15 @@ def check_names(entries: list[Entry]) -> None:
     for path, parts in ((e.path, e.path.split("/")) for e in entries):
         for i, part in enumerate(parts):
             possible = not re.search(r'[:<>"|?*]|[. ]$', part) and not DEVICE.fullmatch(part)
-            need(possible, "bad_path", f"not possible everywhere: {path!r}")
+            need(possible, "unsafe_target", f"not possible everywhere: {path!r}")
             name = "/".join(parts[: i + 1])
             folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-            need(known.setdefault(folded, name) == name, "bad_path", f"one name with another: {path!r}")
+            need(known.setdefault(folded, name) == name, "unsafe_target", f"one name with another: {path!r}")
 
 
 def extract_into(folder: str, entries: list[Entry]) -> None:
     check_names(entries)
+    need(not os.path.lexists(folder), "output_exists", "the folder is there already")
     os.mkdir(folder, 0o700)  # it is new, so there are no links below it
     for e in sorted(entries, key=lambda e: e.path, reverse=True):  # what is below a directory comes before it
         target = os.path.join(folder, *e.path.split("/"))
@@ -1101,26 +1160,35 @@ def main() -> int:
     parser.add_argument("file")
     parser.add_argument("--key", action="append", default=[], type=key_argument, metavar="TYPE:HEX")
     parser.add_argument("--passphrase")
-    parser.add_argument("--pipe", action="store_true", help="take the steps of a reader that cannot seek")
+    parser.add_argument("--signer", action="append", default=[], type=bytes.fromhex, metavar="FINGERPRINT")
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--pipe", action="store_true", help="take the steps of a reader that cannot seek")
+    way.add_argument("--stream", action="store_true", help="the same, but give out what comes before a refusal")
+    way.add_argument("--inspect", action="store_true", help="print what can be checked without a key")
     parser.add_argument("--list", action="store_true", help="print the entries; the default without -C")
     parser.add_argument("-C", dest="folder", metavar="DIR", help="extract into this new folder")
-    parser.add_argument("--inspect", action="store_true", help="print what can be checked without a key")
     parser.add_argument("--ignore-rules", action="store_true")
     args = parser.parse_args()
+    pinned = tuple(args.signer)
+    read = read_stream if args.stream else read_pipe if args.pipe else read_seekable
+
+    def give_out(entries: list[Entry]) -> None:
+        if args.list or args.folder is None:
+            for e in entries:
+                print(e.b3.hex(), "d" if e.type else "-", f"{e.mode:03o}", len(e.content), ascii(e.path))
+        if args.folder is not None:
+            extract_into(args.folder, entries)
+
     try:
         with open(args.file, "rb") as f:
             data = f.read()
         if args.inspect:
-            print(*(f"{key}: {value}" for key, value in inspect(data).items()), sep="\n")
+            print(*(f"{key}: {value}" for key, value in inspect(data, pinned=pinned).items()), sep="\n")
             return 0
-        read = read_pipe if args.pipe else read_seekable
-        container = read(data, args.key, passphrase=args.passphrase, ignore_rules=args.ignore_rules)
-        if args.list or args.folder is None:
-            for e in container.entries:
-                print(e.b3.hex(), "d" if e.type else "-", f"{e.mode:03o}", len(e.content), ascii(e.path))
-        if args.folder is not None:
-            extract_into(args.folder, container.entries)
+        kept = {"passphrase": args.passphrase, "ignore_rules": args.ignore_rules, "pinned": pinned}
+        give_out(read(data, args.key, **kept).entries)
     except Refused as refused:
+        give_out(refused.released)
         print(f"refused: {refused.code}: {refused}")
         return 1
     except OSError as problem:

@@ -73,7 +73,7 @@ class Item:
         return [Record(records.ENTRY, canonical.pack(self.map)), *frames, end]
 
 
-def file(path: str, content: bytes = b"", *, compress: bool = False, **keys: Any) -> Item:
+def file(path: str, content: bytes = b"", /, *, compress: bool = False, **keys: Any) -> Item:
     """Return an honest file; `keys` are more keys of ENTRY, or other values."""
     frames = []
     for at in range(0, len(content), MIB):
@@ -84,7 +84,7 @@ def file(path: str, content: bytes = b"", *, compress: bool = False, **keys: Any
     return Item(_kept(entry), tuple(frames), len(content), b3(content), content)
 
 
-def folder(path: str, **keys: Any) -> Item:
+def folder(path: str, /, **keys: Any) -> Item:
     """Return an honest directory."""
     return replace(file(path, **({"mode": 0o755, "type": 1} | keys)), b3=bytes(32))
 
@@ -160,8 +160,8 @@ class Draft:
             sections["POLICY"] = s.pack_header(s.POLICY, len(self.policy)) + self.policy
         sections["ACCESS"] = self._access()
         items = self._resolved()
-        padding = core["pad"] if core["pad"] in (0, 1) else 0
-        plain = self.plain(_padded(b"".join(one.pack() for one in self.records(self._records(items))), padding))
+        padding = int(core["pad"] == 1)
+        plain = self.plaintext(items)
         data = self._segment(s.DATA, plain, sections)
         columns = self.columns(columns_of(len(self._manifest()), items if self.shown is None else self.shown, data[1]))
         index = self.index(_padded(b"".join(map(b"".join, columns.values())), padding))
@@ -174,6 +174,17 @@ class Draft:
         bind = bind_hash(core_hash(core_section[s.HEADER : -32]), core_section[-32:])
         digest = digests.container_digest(bind, (roots[0], roots[1]), payload)
         return Built(b"".join(written.values()), items, digests.show(digest), self.manifest)
+
+    def honest_records(self) -> list[Record]:
+        """Return the records before any hook."""
+        return self._records(self.items)
+
+    def plaintext(self, items: Sequence[Item] | None = None) -> bytes:
+        """Return the plaintext of DATA."""
+        found = self._records(self.items if items is None else items)
+        padded = _padded(b"".join(one.pack() for one in self.records(found)), int(self.core.get("pad") == 1))
+        plain: bytes = self.plain(padded)
+        return plain
 
     def _access(self) -> bytes:
         made = lock(self.shared_key, self.keys.bind, [list(one) for one in self.groups], fixed.stream("access"))

@@ -8,11 +8,21 @@ from __future__ import annotations
 
 import sys
 
-from spec.vectors import access, encoding, fixed, front, recipients
+from spec.vectors import access, encoding, ends, fixed, frames, front, inside, payload, recipients, whole
 from spec.vectors.cases import Cases
 from spec.vectors.form import FOLDER, SUFFIX, Vector, load, names
 
-PARTS = (*front.PARTS, *encoding.PARTS, *access.PARTS, *recipients.PARTS)
+PARTS = (
+    *front.PARTS,
+    *encoding.PARTS,
+    *access.PARTS,
+    *recipients.PARTS,
+    *whole.PARTS,
+    *payload.PARTS,
+    *inside.PARTS,
+    *frames.PARTS,
+    *ends.PARTS,
+)
 
 
 def make() -> dict[str, Vector]:

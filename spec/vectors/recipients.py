@@ -104,7 +104,6 @@ def wrapped(cases: Cases) -> None:
         cases.inside("open_kek_salt", comment, salted, "no_key")
         comment = "A stanza of another container: H_bind is in the info."
         other = Draft(ONE, core={"tags": ["other"]})
-        other.build()
         foreign = lock_for(other)
         cases.inside("open_kek_spliced", comment, Draft(ONE, stanzas=lambda made: foreign), "no_key")
 
@@ -112,7 +111,12 @@ def wrapped(cases: Cases) -> None:
 def lock_for(draft: Draft) -> list[list[Any]]:
     """Return the stanzas of another container."""
     found: list[list[Any]] = []
-    draft.stanzas = lambda made: found.extend(made) or made
+
+    def keep(made: list[list[Any]]) -> list[list[Any]]:
+        found.extend(made)
+        return made
+
+    draft.stanzas = keep
     draft.build()
     return found
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tera.errors import BadManifest, BadRecord
+from tera.errors import BadFrame, BadManifest, BadRecord
 from tera.format import limits, schema
 from tera.format.core import NO_PADDING
 from tera.format.paths import check_path
@@ -149,6 +149,16 @@ _BOUNDS: Final = {
     END: (END_BODY, END_BODY),
     PAD: (0, FULL_PAD + HEADER - 1),
 }
+
+
+def check_frame(flags: int, raw: int, stored: int) -> None:
+    """Check a FRAME's lengths. Raises BadRecord; BadFrame when it is compressed and not shorter than what it holds."""
+    if not 1 <= raw <= FRAME_RAW:
+        raise BadRecord("a frame has an impossible size")
+    if flags and not 1 <= stored < raw:
+        raise BadFrame("a compressed frame is not shorter than what it holds")
+    if not flags and stored != raw:
+        raise BadRecord("a frame's length does not fit its size")
 
 
 def frame_count(size: int) -> int:

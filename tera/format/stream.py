@@ -81,7 +81,7 @@ class RecordReader:
         self._need = next(self._run)
 
     def feed(self, plain: memoryview) -> list[Event]:
-        """Take the next plaintext. Raises BadRecord, BadManifest, BadPath or NotCanonical."""
+        """Take the next plaintext. Raises BadRecord, BadFrame, BadManifest, BadPath or NotCanonical."""
         at, end = 0, len(plain)
         self._fed += end
         while at < end:
@@ -155,12 +155,7 @@ class RecordReader:
 
     def _frame(self, flags: int, stored: int) -> Generator[int, memoryview, int]:
         raw = int.from_bytes((yield 4), "big")
-        if not 1 <= raw <= records.FRAME_RAW:
-            raise BadRecord("a frame has an impossible size")
-        if stored != raw and not (flags == records.COMPRESSED and stored < raw):
-            raise BadRecord("a frame's length does not fit its size")
-        if stored == raw and flags:
-            raise BadRecord("a compressed frame is not shorter than what it holds")
+        records.check_frame(flags, raw, stored)
         self._events.append(FrameFound(raw, stored))
         if flags:
             packed = yield stored

@@ -19,7 +19,8 @@ from tera.codec.decode import decode
 from tera.codec.grouping import open_front
 from tera.codec.recipients import Identity, KeyEncryptionKey, Passphrase
 from tera.codec.segment import open_chunks
-from tera.errors import TeraError
+from tera.crypto.chunked import SEALED_CHUNK, TAG, ChunkCipher
+from tera.errors import BadChunk, TeraError
 from tera.format import sections as s
 from tera.format import stream
 from tera.format.core import SealedRules
@@ -94,16 +95,19 @@ def files(folder: Path) -> dict[str, bytes]:
 # --- what a stream may have released ------------------------------------------------------------
 
 
-def released(vector: Vector) -> bytes:
-    """Return the content that a stream may give out, by tera's lower layers, without its threads and files."""
+def released(vector: Vector, *, salvage: bool = False) -> bytes:
+    """Return the content that a stream may give out, by tera's lower layers, without its threads and files.
+
+    With `salvage`, what does not verify is zeros, and what stands behind it counts too: whoever seeks may see it.
+    """
     found: list[bytes] = []
     with contextlib.suppress(TeraError):
-        for piece in _released(vector):  # what came before an error counts
+        for piece in _released(vector, salvage):  # what came before an error counts
             found.append(piece)
     return b"".join(found)
 
 
-def _released(vector: Vector) -> Iterator[bytes]:
+def _released(vector: Vector, salvage: bool) -> Iterator[bytes]:
     pull = io.BytesIO(vector.body).read
     front = parse_front(pull)
     decide_public(front.core.rules)
@@ -120,7 +124,12 @@ def _released(vector: Vector) -> Iterator[bytes]:
         body = pull(header.length)
         if len(body) < header.length:
             return
-        plain = open_chunks(cipher, memoryview(body), number, 0, s.CHUNKS)
+        try:
+            plain = open_chunks(cipher, memoryview(body), number, 0, s.CHUNKS)
+        except BadChunk:
+            if not salvage:
+                raise
+            plain = memoryview(b"".join(_chunks(cipher, body, number)))
         step = 1 if len(plain) < 2**14 else 2**12
         for at in range(0, len(plain), step):
             for event in reader.feed(memoryview(bytes(plain[at : at + step]))):
@@ -132,6 +141,15 @@ def _released(vector: Vector) -> Iterator[bytes]:
                     case stream.Packed(frame, raw):
                         yield zstd.decompress(frame, raw)
         last, number = header.last, number + 1
+
+
+def _chunks(cipher: ChunkCipher, body: bytes, number: int) -> Iterator[bytes]:
+    for chunk in range(-(-len(body) // SEALED_CHUNK)):
+        size = len(body[chunk * SEALED_CHUNK :][:SEALED_CHUNK]) - TAG
+        try:
+            yield bytes(open_chunks(cipher, memoryview(body), number, chunk, chunk + 1))
+        except BadChunk:
+            yield bytes(size)
 
 
 # --- the reference ------------------------------------------------------------------------------
@@ -158,7 +176,7 @@ def reference_keys(vector: Vector) -> dict[str, Any]:
     for text in vector.kek:
         key_id, key = map(bytes.fromhex, text.split(":"))
         keys.append((17, (key_id, key)))
-    return {"keys": keys, "passphrase": vector.passphrase}
+    return {"keys": keys, "passphrase": vector.passphrase, "pinned": tuple(signers(vector))}
 
 
 def plain(found: reference.Container) -> Plain:

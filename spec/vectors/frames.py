@@ -40,12 +40,13 @@ def compressed(cases: Cases) -> None:
         "checksum_cut": ("A checksum is whole.", packed(300, rle(300, checksum=CONTENT)[:-1])),
         "not_shorter": ("data is shorter than raw_len.", packed(10, rle(10))),
         "longer": ("data is shorter than raw_len.", packed(5, rle(5))),
+        "empty": ("data has at least 1 byte.", packed(5, b"")),
         "plain": ("With the flag, data is a zstd frame.", packed(6, b"plain")),
     }  # fmt: skip
     with cases.under("Records"):
         for name, (comment, frame) in wrong.items():
             item = replace(file("b", b"A" * frame.raw), frames=(frame,))
-            seek = "bad_index" if name == "longer" else "bad_frame"
+            seek = "bad_index" if name in ("longer", "empty") else "bad_frame"
             cases.inside(f"zstd_{name}", comment, Draft((A, item)), seek, "bad_frame", released=b"first")
         comment = "The second frame does not decompress: the first may have been released."
         mib = 1 << 20

@@ -145,7 +145,7 @@ def parse_header(data: bytes | memoryview) -> tuple[int, int, int]:
 _BOUNDS: Final = {
     MANIFEST: (1, limits.MANIFEST),
     ENTRY: (1, limits.ENTRY),
-    FRAME: (5, FRAME_RAW + 4),
+    FRAME: (4, FRAME_RAW + 4),
     END: (END_BODY, END_BODY),
     PAD: (0, FULL_PAD + HEADER - 1),
 }

@@ -31,7 +31,7 @@ def one_input(data: bytes) -> None:
         assert trailer.layout.pack() == trailer.map
         verdict = oracle.tera(check_signatures, front, trailer, ())
     front.core = {"sig": []}
-    other = oracle.reference(lambda: reference.check_signatures(front, reference.parse_trailer(body)))
+    other = oracle.reference(lambda: reference.check_signatures(front, reference.parse_trailer(body), []))
     oracle.same_verdict(verdict, other)
     tail = oracle.tera(parse_tail, body[: s.TAIL_SIZE])
     if isinstance(tail, oracle.Taken):

@@ -23,7 +23,9 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import reduce
 from itertools import islice, pairwise
+from operator import xor
 from typing import Any, NamedTuple, NoReturn
 
 import zstandard
@@ -426,8 +428,9 @@ def exactly(secret: bytes, length: int) -> bytes:
     return secret
 
 
-def hint_of(s: Stanza, key: Recipient) -> bytes:
-    return HMAC(H(key.public), b"tera/v1 hint\0" + s.ct[:-48])[:4]
+def fits(s: Stanza, key: Recipient) -> bool:
+    hint = HMAC(H(key.public), b"tera/v1 hint\0" + s.ct[:-48])[:4]
+    return key.type == s.type and s.hint in (b"", hint)
 
 
 def info_of(label: bytes, front: Front, s: Stanza) -> bytes:
@@ -471,8 +474,7 @@ def find_file_key(front: Front, keys: list[Key], passphrase: str | None) -> byte
         return share
 
     for s in front.stanzas:  # everything that is cheap
-        fitting = [key for key in recipients if key.type == s.type and s.hint in (b"", hint_of(s, key))]
-        tries = [open_hpke(front, s, key) for key in fitting]
+        tries = [open_hpke(front, s, key) for key in recipients if fits(s, key)]
         tries += [open_wrapped(front, s, kek) for key_id, kek in keks if s.type == 17 and s.params[0] == key_id]
         groups[s.group].append((s, share_of(tries)))
     for group in groups:
@@ -490,10 +492,7 @@ def find_file_key(front: Front, keys: list[Key], passphrase: str | None) -> byte
 
 
 def combine(shares: list[bytes | None]) -> bytes:
-    key = 0
-    for share in shares:
-        key ^= number(share or b"")
-    return be(key, 32)
+    return be(reduce(xor, (number(share or b"") for share in shares)), 32)
 
 
 # ---- Reading, steps 1 to 4; Keys
@@ -540,9 +539,7 @@ class Segment:
         return self.size - 16 * self.chunks
 
 
-class Crypt(NamedTuple):
-    key: AESGCM
-    base_nonce: int
+Crypt = tuple[AESGCM, int]  # the key and the base nonce
 
 
 def open_segment(data: bytes, g: Segment, front: Front, prk: bytes) -> Crypt:
@@ -551,13 +548,13 @@ def open_segment(data: bytes, g: Segment, front: Front, prk: bytes) -> Crypt:
     label = b"c2sp.org/chunked-encryption@v1+AEAD_AES_256_GCM" + b"\0"
     out = expand(k_seg, label + body[:24] + b"tera/v1\0" + front.h_bind + be(g.kind, 1), 76)
     need(hmac.compare_digest(out[44:], body[24:]), "segment_commitment", "a segment of another key")
-    return Crypt(AESGCM(out[:32]), number(out[32:44]))
+    return AESGCM(out[:32]), number(out[32:44])
 
 
 def open_block(crypt: Crypt, n: int, body: bytes) -> bytes:
-    plain = b""
+    (key, base_nonce), plain = crypt, b""
     for c, at in enumerate(range(0, len(body), 16_400), 64 * n):
-        chunk = attempt(crypt.key.decrypt, be(crypt.base_nonce ^ c, 12), body[at : at + 16_400], None)
+        chunk = attempt(key.decrypt, be(base_nonce ^ c, 12), body[at : at + 16_400], None)
         need(chunk is not None, "bad_chunk", f"chunk {c} does not verify")
         plain += chunk
     return plain
@@ -666,21 +663,14 @@ def check_path(path: bytes) -> None:
     need(good, "bad_path", f"a path that is not possible: {path!r}")
 
 
-class Paths:
-    """The paths so far: none twice, none below a file."""
-
-    def __init__(self) -> None:
-        self.types: dict[bytes, int] = {}
-        self.parents: set[bytes] = set()
-
-    def add(self, path: bytes, kind: int) -> None:
-        parts = path.split(b"/")
-        above = {b"/".join(parts[:i]) for i in range(1, len(parts))}
-        need(path not in self.types, "bad_path", f"a path occurs twice: {path!r}")
-        below_file = any(self.types.get(p) == 0 for p in above) or (kind == 0 and path in self.parents)
-        need(not below_file, "bad_path", f"a path below a file: {path!r}")
-        self.types[path] = kind
-        self.parents |= above
+def add_path(known: dict[bytes, int], path: bytes, kind: int) -> None:
+    """Note a path and those above it, which are directories (2, until they have an entry of their own)."""
+    parts = path.split(b"/")
+    above = [known.setdefault(b"/".join(parts[:i]), 2) for i in range(1, len(parts))]
+    need(0 not in above, "bad_path", f"a path below a file: {path!r}")
+    twice = path in known and (known[path], kind) != (2, 1)
+    need(not twice, "bad_path", f"a path occurs twice, or is a file with a path below it: {path!r}")
+    known[path] = kind
 
 
 # ---- Records: FRAME and END
@@ -724,14 +714,14 @@ def read_content(stream: Stream, e: Entry, row: Row | None, room: int) -> None:
 
 def read_entries(stream: Stream, index: Index | None, entries: list[Entry]) -> None:
     """Append the entries, up to the first PAD or the end; the last one grows as its frames come."""
-    paths, room = Paths(), MAX_PLAINTEXT
+    paths, room = dict[bytes, int](), MAX_PLAINTEXT
     while stream.peek(1) not in (b"", be(PAD, 1)):
         kind, _, length = record_header(stream)
         need(kind == ENTRY and 1 <= length <= 64 * KIB, "bad_record", "no ENTRY of 1 byte to 64 KiB")
         need(len(entries) < MAX_ENTRIES, "limit_exceeded", "too many entries")
         e, row = parse_entry(stream.take(length)), None
         if index is None:
-            paths.add(e.path.encode(), e.type)
+            add_path(paths, e.path.encode(), e.type)
         else:
             need(len(entries) < len(index.rows), "bad_index", "an entry that the index does not have")
             row = index.rows[len(entries)]
@@ -768,22 +758,16 @@ def read_padding(stream: Stream, pad: int) -> None:
 # ---- Records: all of them
 
 
-@dataclass
-class Contents:
-    manifest: dict[str, Any]
-    manifest_length: int
-    entries: list[Entry]
-
-
 def read_records(
     front: Front, stream: Stream, index: Index | None, ignore_rules: bool, entries: list[Entry]
-) -> Contents:
+) -> tuple[dict[str, Any], int]:
+    """MANIFEST and the length of its body; the entries are appended as they come."""
     manifest, length = read_manifest(stream, front.core["pol"]["m"] == "sealed", index)
     refuse_rules(manifest.get("rules"), ignore_rules)
     read_entries(stream, index, entries)
     read_padding(stream, front.core["pad"])
     need(index is None or len(entries) == len(index.rows), "bad_index", "the index has more entries")
-    return Contents(manifest, length, entries)
+    return manifest, length
 
 
 # ---- Index
@@ -831,10 +815,10 @@ def parse_index(plain: bytes, pad: int, blocks: int, data_length: int) -> Index:
         rows.append(Row(path, kind, mode, mtime, size, b3, length, frames))
     total += sum(8 + k for k in pad_bodies(total, pad))
     need(total == data_length, "bad_index", "its records have not the length of DATA")
-    known = Paths()
+    known = dict[bytes, int]()
     for row in rows:
         check_path(row.path)
-        known.add(row.path, row.type)
+        add_path(known, row.path, row.type)
     return Index(m, rows, leaves)
 
 
@@ -992,8 +976,10 @@ class Container:
     h_bind: bytes
 
 
-def container_of(front: Front, contents: Contents, t: Trailer, signers: list[bytes]) -> Container:
-    core, manifest, entries = front.core, contents.manifest, contents.entries
+def container_of(
+    front: Front, manifest: dict[str, Any], entries: list[Entry], t: Trailer, signers: list[bytes]
+) -> Container:
+    core = front.core
     rules = core["pol"].get("rules", manifest.get("rules"))
     digests = container_digest_of(front, t), content_digest_of(entries)
     private = manifest["tags"], manifest["json"]
@@ -1031,8 +1017,9 @@ def read_seekable(
             need(leaf(DATA, n, block) == one.leaves[n], "bad_root", f"block {n} is not that of the index")
             yield open_block(crypt_one, n, block[8:])
 
-    contents = read_records(front, Stream(plaintext()), index, ignore_rules, [])  # 7 and 8
-    return container_of(front, contents, t, signers)
+    entries: list[Entry] = []
+    manifest, _ = read_records(front, Stream(plaintext()), index, ignore_rules, entries)  # 7 and 8
+    return container_of(front, manifest, entries, t, signers)
 
 
 # ---- Reading: From a pipe
@@ -1067,12 +1054,14 @@ def read_stream(
         front, prk = unlock(data, keys, passphrase, ignore_rules)
         one = Segment(DATA, front.end)
         stream = Stream(blocks_of(data, one, open_segment(data, one, front, prk)))
-        contents = read_records(front, stream, None, ignore_rules, entries)
+        manifest, manifest_length = read_records(front, stream, None, ignore_rules, entries)
         two = Segment(INDEX, one.end)
         plain = b"".join(blocks_of(data, two, open_segment(data, two, front, prk)))
         index = parse_index(plain, front.core["pad"], one.blocks, one.plain)
-        seen = contents.manifest_length, [e.row() for e in entries]
-        need((index.manifest, index.rows) == seen, "bad_index", "the index is not that of the records")
+        seen = [e.row() for e in entries]
+        need(
+            (index.manifest, index.rows) == (manifest_length, seen), "bad_index", "the index is not that of the records"
+        )
         need(index.leaves == one.leaves, "bad_root", "the leaves in the index")
         s = section(data, two.end, TRAILER)
         t = parse_trailer(s.body)
@@ -1088,7 +1077,7 @@ def read_stream(
     except Refused as refused:
         refused.released = entries
         raise
-    return container_of(front, contents, t, signers)
+    return container_of(front, manifest, entries, t, signers)
 
 
 # ---- Reading: Without a key

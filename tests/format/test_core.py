@@ -169,6 +169,9 @@ def test_every_number_is_taken_up_to_its_limit() -> None:
     for key, (most, more) in at.items():
         assert parse_core(spelled(pol=STATIC, **{key: most})).pack() == spelled(pol=STATIC, **{key: most})
         refused("bad_core", parse_core, spelled(pol=STATIC, **{key: more}))
+    for padding in (0, 1):
+        assert parse_core(spelled(pad=padding)).padding == padding
+    assert (NO_PADDING, PADME) == (0, 1)
     for tag in ("a" * 128, "é" * 64):
         assert parse_core(spelled(tags=[tag])).tags == (tag,)
     for floor in (0, 2**64 - 1):

@@ -154,7 +154,7 @@ def test_a_fault_of_the_path_comes_last() -> None:
 HEADERS = {
     1: (1, 16 * MIB, {0}),
     2: (1, 65_536, {0}),
-    3: (5, MIB + 4, {0, 1}),  # raw_len and at least one byte
+    3: (4, MIB + 4, {0, 1}),  # raw_len; what must stand behind it is judged with it
     4: (40, 40, {0}),
     5: (0, MIB + 7, {0}),
 }

@@ -253,7 +253,7 @@ def test_flags_on_another_record_are_refused() -> None:
 def test_a_length_that_a_record_cannot_have_is_refused_before_its_body_comes() -> None:
     for start, type, length in (
         *((b"", 1, 0), (b"", 1, 16 * MIB + 1), (M, 2, 0), (M, 2, 65_537)),
-        *((M + E, 3, 4), (M + E, 3, MIB + 5), (M + E, 4, 39), (M + E, 4, 41)),
+        *((M + E, 3, 3), (M + E, 3, MIB + 5), (M + E, 4, 39), (M + E, 4, 41)),
     ):
         reader = RecordReader(sealed=False, padding=0)
         refused("bad_record", reader.feed, memoryview(start + struct.pack(">BBHI", type, 0, 0, length)))

@@ -1,8 +1,8 @@
 """Everything here that calls tera's Python API, to be run as a process of its own; prints JSON.
 
-  library.py open FILE KEY READS    after the import: the first open, then reads of 64 KiB at random places
-  library.py make FILE PUB COUNT    a container of COUNT small entries
-  library.py list FILE KEY          open it and list all names
+- `library.py open FILE KEY READS`: after the import: the first open, then reads of 64 KiB at random places
+- `library.py make FILE PUB COUNT`: a container of COUNT small entries
+- `library.py list FILE KEY`: open it and list all names
 """
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ def noise(setting: Setting) -> Table:
     try:
         corpora.noise(source, setting.size, setting.seed)
         entrants = [file_entrant(peer, source, setting.work) for peer in setting.peers if peer.name != "zstd"]
-        results = compete(entrants, setting.work, setting.rounds, setting.patience)
+        results = compete(entrants, setting.work, setting.rounds, setting.patience, pages=setting.size)
     finally:
         remove(source)
     return Table("noise", f"Incompressible, one file of {human(setting.size)}", setting.size, results)
@@ -131,7 +131,7 @@ def text(setting: Setting) -> Table:
     try:
         corpora.text(source, size, setting.seed)
         entrants = [file_entrant(peer, source, setting.work) for peer in setting.peers]
-        results = compete(entrants, setting.work, setting.rounds, setting.patience)
+        results = compete(entrants, setting.work, setting.rounds, setting.patience, pages=size)
     finally:
         remove(source)
     return Table("text", f"Text (Python sources), one file of {human(size)}", size, results)
@@ -144,7 +144,7 @@ def files(setting: Setting) -> Table:
     try:
         size = corpora.small_files(source, setting.files, setting.seed)
         entrants = [tree_entrant(peer, source, setting.work) for peer in setting.peers if peer.name != "zstd"]
-        results = compete(entrants, setting.work, setting.rounds, setting.patience)
+        results = compete(entrants, setting.work, setting.rounds, setting.patience, pages=size)
     finally:
         remove(source)
     title = f"{setting.files:,} files of 2 KiB, half of them text; all but tera behind `tar`, also `cat`"

@@ -139,6 +139,18 @@ class BadPath(Malformed):
     code = "bad_path"
 
 
+class BadEvent(Malformed):
+    """An event of an audit log that is none."""
+
+    code = "bad_event"
+
+
+class BadCheckpoint(Malformed):
+    """A signed note, or the checkpoint in it, that does not have its form."""
+
+    code = "bad_checkpoint"
+
+
 class LimitExceeded(Malformed):
     code = "limit_exceeded"
     default_hint = "if you trust the writer, raise the limit that is named"
@@ -217,6 +229,19 @@ class MissingSignature(Unauthentic):
     code = "missing_signature"
 
 
+class BadLogProof(Unauthentic):
+    """A proof of inclusion or of consistency that leads to another root."""
+
+    code = "bad_log_proof"
+
+
+class BadLog(Unauthentic):
+    """An audit log that was changed: an event, a hash or a checkpoint does not fit the others."""
+
+    code = "bad_log"
+    default_hint = "keep the file as it is: a copy and an older checkpoint show what was changed"
+
+
 # --- Denied -----------------------------------------------------------------------------------
 
 
@@ -238,6 +263,10 @@ class UnsupportedRule(Denied):
 
 class NoSuchEntry(NotFound):
     code = "no_such_entry"
+
+
+class NoSuchEvent(NotFound):
+    code = "no_such_event"
 
 
 # --- Unavailable ------------------------------------------------------------------------------
@@ -274,3 +303,9 @@ class InterruptedRewrap(Unavailable):
 
 class AuthorityUnavailable(Unavailable):
     code = "authority_unavailable"
+
+
+class LogUnavailable(Unavailable):
+    """The database of an audit log cannot be read or written."""
+
+    code = "log_unavailable"

@@ -23,7 +23,10 @@ ORDER = (
     ("crypto",),
     ("format",),
     ("policy",),
+    ("audit",),
+    ("release",),
     ("codec",),
+    ("authority",),
     (ROOT,),
     ("storage", "catalog"),
     ("library",),
@@ -41,7 +44,7 @@ DOORS = {
 }
 """Third-party package: the module, or the package of modules, that alone imports it."""
 
-CORE = frozenset({"errors", "wire", "crypto", "format", "policy"})
+CORE = frozenset({"errors", "wire", "crypto", "format", "policy", "audit", "release"})
 OUTSIDE = frozenset(
     "argparse asyncio concurrent ctypes fcntl getpass glob http io locale logging mmap multiprocessing os "
     "pathlib pickle platform random secrets select selectors shutil signal socket sqlite3 ssl subprocess "

@@ -1158,31 +1158,40 @@ def main() -> int:
     parser.add_argument("-C", dest="folder", metavar="DIR", help="extract into this new folder")
     parser.add_argument("--ignore-rules", action="store_true")
     args = parser.parse_args()
-    pinned = tuple(args.signer)
-    read = read_stream if args.stream else read_pipe if args.pipe else read_seekable
-
-    def give_out(entries: list[Entry]) -> None:
-        if args.list or args.folder is None:
-            for e in entries:
-                print(e.b3.hex(), "d" if e.type else "-", f"{e.mode:03o}", len(e.content), ascii(e.path))
-        if args.folder is not None:
-            extract_into(args.folder, entries)
-
     try:
-        with open(args.file, "rb") as f:
-            data = f.read()
-        if args.inspect:
-            print(*(f"{key}: {value}" for key, value in inspect(data, pinned=pinned).items()), sep="\n")
-            return 0
-        kept = {"passphrase": args.passphrase, "ignore_rules": args.ignore_rules, "pinned": pinned}
-        give_out(read(data, args.key, **kept).entries)
+        work(args)
     except Refused as refused:
-        give_out(refused.released)
         print(f"refused: {refused.code}: {refused}")
         return 1
     except OSError as problem:
         parser.error(str(problem))
     return 0
+
+
+def work(args: argparse.Namespace) -> None:
+    with open(args.file, "rb") as f:
+        data = f.read()
+    pinned = tuple(args.signer)
+    if args.inspect:
+        print(*(f"{key}: {value}" for key, value in inspect(data, pinned=pinned).items()), sep="\n")
+        return
+    read = read_stream if args.stream else read_pipe if args.pipe else read_seekable
+    kept = {"passphrase": args.passphrase, "ignore_rules": args.ignore_rules, "pinned": pinned}
+    try:
+        entries = read(data, args.key, **kept).entries
+    except Refused as refused:
+        if refused.released:
+            give_out(args, refused.released)
+        raise
+    give_out(args, entries)
+
+
+def give_out(args: argparse.Namespace, entries: list[Entry]) -> None:
+    if args.list or args.folder is None:
+        for e in entries:
+            print(e.b3.hex(), "d" if e.type else "-", f"{e.mode:03o}", len(e.content), ascii(e.path))
+    if args.folder is not None:
+        extract_into(args.folder, entries)
 
 
 if __name__ == "__main__":

@@ -236,7 +236,8 @@ def test_params_are_taken_up_to_their_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [None, {}, [], stanza(17)[:4], [*stanza(17), 0], kek(-1), kek(1_024), [None, *stanza(17)[1:]], [True]]
+    "wrong",
+    [None, {}, [], stanza(17)[:4], [*stanza(17), 0], kek(-1), kek(1_024), kek(False), [None, *stanza(17)[1:]], [True]],
 )
 def test_a_stanza_of_another_shape_is_refused(wrong: Any) -> None:
     refuse(wrong)

@@ -283,6 +283,7 @@ def test_another_number_of_leaves_is_refused() -> None:
     [
         {"type": 2},
         {"type": 255},
+        {"type": 2, "size": 0, "frames": (), "b3": bytes(32)},
         {"mode": 0o1000},
         {"mode": 0xFFFF},
         {"length": 0},
@@ -341,10 +342,29 @@ def test_a_path_that_is_none_is_refused(path: str | bytes) -> None:
     refuse(with_row(path=path), "bad_path")
 
 
+def test_an_index_with_such_paths_is_not_written() -> None:
+    for paths, fine in (((b"a", b"b/c"), True), ((b"a", b"a"), False), ((b"a/b", b"a"), False)):
+        builder = IndexBuilder()
+        for path in paths:
+            builder.add(path, 0, 0o644, 0, 30)
+            builder.end(0, bytes(32))
+        assert len(builder) == 2
+        if fine:
+            builder.check()
+        else:
+            refused("bad_path", builder.check)
+
+
 def test_a_path_below_a_file_is_refused() -> None:
     refuse(Table((Row("a"), Row("a/b"))), "bad_path")
     refuse(Table((Row("a"), Row("a"))), "bad_path")
     assert len(read(Table((Row("a", type=1, b3=bytes(32)), Row("a/b"))))) == 2
+
+
+def test_many_entries_without_content_are_taken() -> None:
+    """So that what an entry takes at least is not counted too high."""
+    table = Table(tuple(Row(f"{n}") for n in range(5_000)))
+    assert len(read(table)) == 5_000
 
 
 # --- limits -----------------------------------------------------------------------------------------

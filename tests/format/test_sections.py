@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tera.errors import BadSection, NotTera, TeraError
+from tera.errors import BadSection, NotTera, TeraError, UnsupportedVersion
 from tera.format import sections as s
 from tests.format.hostile import refused
 
@@ -57,6 +57,11 @@ def test_a_changed_byte_of_the_preamble_is_refused(at: int) -> None:
         refused("not_tera" if at < 8 else "unsupported_version", s.check_preamble, changed)
 
 
+def test_another_version_or_suite_is_named() -> None:
+    with pytest.raises(UnsupportedVersion, match=r"version 2\.7, suite 259: only"):
+        s.check_preamble(s.PREAMBLE[:8] + bytes((2, 7, 1, 3)) + bytes(4))
+
+
 @given(st.binary(max_size=20) | st.binary(max_size=12).map(lambda end: s.PREAMBLE[:8] + end))
 def test_sixteen_bytes_are_the_preamble_and_no_others(data: bytes) -> None:
     try:
@@ -89,6 +94,13 @@ def test_every_length_at_its_bounds_passes_and_the_next_is_refused(type: int, fl
     for length in {0, low - 1, high + 1, 2**32 - 1}:
         data = struct.pack(">BBHI", type, flags, 0, length)
         refused("bad_section", s.parse_header, data, type, kind=kind_of(type, flags))
+
+
+def test_the_numbers_have_the_names_of_the_text() -> None:
+    assert (s.CORE, s.POLICY, s.ACCESS, s.SEGMENT, s.BLOCK, s.TRAILER, s.TAIL) == (1, 2, 3, 16, 17, 32, 33)
+    assert (s.DATA, s.INDEX, s.LAST) == (1, 2, 1)
+    assert s.pack_header(s.CORE, 33) == bytes.fromhex("01000000 00000021"), "without flags, unless told otherwise"
+    assert s.parse_header(s.pack_header(s.CORE, 33), s.CORE) == (1, 0, 33)
 
 
 @pytest.mark.parametrize(("type", "flags"), TABLE)

@@ -8,28 +8,19 @@ from __future__ import annotations
 
 import sys
 
-from spec.vectors import access, encoding, ends, fixed, frames, front, inside, payload, recipients, whole
+from spec.vectors import access, encoding, ends, fixed, frames, front, index, inside, paths, payload, recipients, whole
 from spec.vectors.cases import Cases
 from spec.vectors.form import FOLDER, SUFFIX, Vector, load, names
 
-PARTS = (
-    *front.PARTS,
-    *encoding.PARTS,
-    *access.PARTS,
-    *recipients.PARTS,
-    *whole.PARTS,
-    *payload.PARTS,
-    *inside.PARTS,
-    *frames.PARTS,
-    *ends.PARTS,
-)
+GROUPS = (front, encoding, access, recipients, whole, payload, inside, frames, paths, index, ends)
 
 
 def make() -> dict[str, Vector]:
     """Return all vectors by name."""
     cases = Cases()
-    for part in PARTS:
-        part(cases)
+    for group in GROUPS:
+        for part in group.PARTS:
+            part(cases)
     return dict(cases)
 
 

@@ -25,6 +25,7 @@ from tera.errors import BadDigest, BadIndex, LimitExceeded
 from tera.format import limits, records, stream
 from tera.format.index import Index, IndexBuilder
 from tera.format.limits import Limits
+from tera.format.paths import Tree
 from tera.format.records import DIRECTORY, EntryHead, Manifest
 from tera.format.stream import RecordReader
 from tera.wire import zstd
@@ -93,6 +94,7 @@ class Extraction:
         self._folder = folder
         self._index = index
         self.seen = IndexBuilder()
+        self._tree = Tree()
         self._wanted = None if wanted is None else frozenset(wanted)
         self.missing = set(wanted or ())
         self._on_manifest = on_manifest
@@ -200,6 +202,7 @@ class Extraction:
                 raise BadIndex(f"{head.path!r} is not in the index")
             check_entry(head, self._index[position])
         else:
+            self._tree.add(head.path, is_file=head.type != DIRECTORY)
             self.seen.add(head.path.encode(), head.type, head.mode, head.mtime, length)
         wanted = self._wanted is None or head.path in self._wanted
         self.missing.discard(head.path)

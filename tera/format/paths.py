@@ -76,6 +76,28 @@ def _has_bad_part(text: str) -> bool:
     return any(bad in parts for bad in ("\0\0", "\0.\0", "\0..\0"))
 
 
+class Tree:
+    """Paths as a stream brings them: the first that cannot be with those before it is refused, as by `check_tree`."""
+
+    def __init__(self) -> None:
+        self._is_file: dict[str, bool] = {}
+        self._parents: set[str] = set()
+
+    def add(self, path: str, *, is_file: bool) -> None:
+        """Add the next path. Raises BadPath."""
+        if path in self._is_file:
+            raise BadPath(f"{path!r} occurs twice")
+        if is_file and path in self._parents:
+            raise BadPath(f"something lies below {path!r}, which is a file")
+        parent = path.rpartition("/")[0]
+        while parent and parent not in self._parents:
+            if self._is_file.get(parent):
+                raise BadPath(f"something lies below {parent!r}, which is a file")
+            self._parents.add(parent)
+            parent = parent.rpartition("/")[0]
+        self._is_file[path] = is_file
+
+
 def check_tree(paths: Sequence[str], is_file: Sequence[bool]) -> None:
     """Check that no path occurs twice and none continues below a file. Raises BadPath."""
     if len(set(paths)) != len(paths):

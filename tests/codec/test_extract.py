@@ -108,9 +108,9 @@ def test_a_path_can_not_leave_the_target(path: str, tmp_path: Path) -> None:
 
 
 def test_a_stream_with_a_path_twice_or_below_a_file_is_refused(tmp_path: Path) -> None:
-    for number, files in enumerate([(A, A), (A, File("a/b", (b"x",)))]):
-        refused({"bad_path", "output_exists", "unsafe_target"}, forge(*files), tmp_path / str(number), stream=True)
-        refused({"bad_path", "unsafe_target"}, forge(*files), tmp_path / f"f{number}", stream=True, force=True)
+    for number, files in enumerate([(A, A), (A, File("a/b", (b"x",))), (File("a/b", (b"x",)), A)]):
+        refused("bad_path", forge(*files), tmp_path / str(number), stream=True)
+        refused("bad_path", forge(*files), tmp_path / f"f{number}", stream=True, force=True)
         refused("bad_path", forge(*files), tmp_path / f"s{number}")
         assert not (tmp_path / f"s{number}").exists()
 

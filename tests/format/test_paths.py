@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tera.errors import BadPath, TeraError
-from tera.format.paths import check_path, check_tree, parse_column
+from tera.format.paths import Tree, check_path, check_tree, parse_column
 from tests.format.hostile import bytes_near, refused
 
 BIDI = {0x061C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
@@ -215,6 +215,16 @@ def test_a_tree_is_good_or_refused(found: list[tuple[str, bool]]) -> None:
         check_tree(paths, files)
     else:
         refused("bad_path", check_tree, paths, files)
+
+
+@given(trees)
+def test_a_stream_refuses_the_first_path_that_makes_the_tree_bad(found: list[tuple[str, bool]]) -> None:
+    tree = Tree()
+    for number, (path, file) in enumerate(found, 1):
+        if not good_tree([one for one, _ in found[:number]], [one for _, one in found[:number]]):
+            refused("bad_path", tree.add, path, is_file=file)
+            return
+        tree.add(path, is_file=file)
 
 
 @pytest.mark.parametrize(

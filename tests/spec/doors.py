@@ -25,6 +25,8 @@ from tera.format import sections as s
 from tera.format import stream
 from tera.format.core import SealedRules
 from tera.format.front import parse_front
+from tera.format.paths import Tree
+from tera.format.records import FILE
 from tera.policy.decide import decide, decide_public
 from tera.wire import zstd
 from tests.codec.sealed import pipe
@@ -118,7 +120,7 @@ def _released(vector: Vector, salvage: bool) -> Iterator[bytes]:
     if head[s.HEADER + 24 :] != cipher.commitment:
         return
     reader = stream.RecordReader(sealed=isinstance(front.core.rules, SealedRules), padding=front.core.padding)
-    last, number = False, 0
+    last, number, tree = False, 0, Tree()
     while not last:
         header = s.parse_header(pull(s.HEADER), s.BLOCK)
         body = pull(header.length)
@@ -134,6 +136,8 @@ def _released(vector: Vector, salvage: bool) -> Iterator[bytes]:
         for at in range(0, len(plain), step):
             for event in reader.feed(memoryview(bytes(plain[at : at + step]))):
                 match event:
+                    case stream.EntryFound(found):
+                        tree.add(found.path, is_file=found.type == FILE)
                     case stream.ManifestFound(manifest) if manifest.rules is not None:
                         decide(manifest.rules)
                     case stream.Piece(data):

@@ -100,7 +100,9 @@ def test_range_of_what_is_refused_is_refused_alike_or_right(name: str) -> None:
                 try:
                     assert container.read_range(entry.path, start, stop) in may or entry.is_dir
                 except TeraError as refused:
-                    assert refused.code == vector.seek or (refused.code == "bad_input" and entry.is_dir)
+                    # Who follows lengths that are not true to one entry alone may land inside another record.
+                    codes = {vector.seek} | ({"bad_record"} if vector.seek == "bad_index" else set())
+                    assert refused.code in codes or (refused.code == "bad_input" and entry.is_dir)
 
 
 @pytest.mark.parametrize("name", GOOD)

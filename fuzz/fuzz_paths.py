@@ -34,6 +34,7 @@ def _check(raw: bytes) -> bytes:
 
 
 def _refer(parts: list[bytes], is_file: list[bool]) -> None:
-    known = reference.Paths()
+    known: dict[bytes, int] = {}
     for part, file in zip(parts, is_file, strict=True):
-        known.add(part, 0 if file else 1)
+        reference.check_path(part)
+        reference.add_path(known, part, 0 if file else 1)

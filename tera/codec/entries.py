@@ -12,7 +12,7 @@ from typing import Final
 
 from tera.codec.buffers import FramePool
 from tera.crypto.hashes import B3, b3
-from tera.errors import BadInput, InputChanged, InputUnavailable, Malformed
+from tera.errors import BadInput, BadPath, InputChanged, InputUnavailable, Malformed
 from tera.format import records
 from tera.format.index import IndexBuilder
 from tera.format.paths import check_path
@@ -44,8 +44,11 @@ def squeeze(data: bytes | memoryview) -> bytes | memoryview:
 
 
 def checked_head(head: EntryHead) -> tuple[bytes, bytes]:
-    """Return the path's bytes and the ENTRY body. Raises BadPath or BadInput for what no reader takes."""
-    raw = check_path(head.path)
+    """Return the path's bytes and the ENTRY body. Raises BadInput for what no reader takes."""
+    try:
+        raw = check_path(head.path)
+    except BadPath as error:  # no file is corrupt: the caller asks for a name that none can hold
+        raise BadInput(str(error)) from None
     if head.mime is not None or head.extensions or not 0 <= head.mode <= 0o777 or abs(head.mtime) >= 2**63:
         try:
             parse_entry(head.pack())

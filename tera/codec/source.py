@@ -6,6 +6,7 @@ The law of this file: a read at an offset is safe from any thread, and an error 
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 import threading
@@ -68,7 +69,8 @@ class ObjectSource:
         self._stream = stream
         self._lock = threading.Lock()
         try:
-            self._size = stream.seek(0, os.SEEK_END)
+            stream.seek(0, os.SEEK_END)
+            self._size = stream.tell()  # not every `seek` returns it: that of mmap does not
         except (OSError, ValueError) as error:
             raise InputUnavailable(f"the input cannot seek: {error}") from None
 
@@ -84,7 +86,9 @@ class ObjectSource:
             try:
                 self._stream.seek(offset)
                 while length and (piece := self._stream.read(length)):
-                    pieces.append(piece)
+                    if not isinstance(piece, bytes | bytearray | memoryview):
+                        raise BadInput("the input must give bytes: open it in binary mode")
+                    pieces.append(bytes(piece))
                     length -= len(piece)
             except (OSError, ValueError) as error:
                 raise InputUnavailable(f"reading the input: {error}") from None
@@ -122,13 +126,13 @@ def as_source(readable: Readable) -> tuple[ReadAt, Callable[[], None]]:
         raise BadInput("a container is a path or a file object; wrap bytes in io.BytesIO")
     if hasattr(readable, "read_at"):
         return cast(ReadAt, readable), lambda: None
+    # A descriptor says nothing of what a wrapper makes of it: a GzipFile has one too.
+    raw = getattr(readable, "raw", readable)
     try:
-        fd = readable.fileno()
-        regular = stat.S_ISREG(os.fstat(fd).st_mode)
-    except (OSError, AttributeError, ValueError):
-        regular = False
-    if regular:
-        return FileSource(fd, str(getattr(readable, "name", "the input")), owned=False), lambda: None
+        if isinstance(raw, io.FileIO) and stat.S_ISREG(os.fstat(raw.fileno()).st_mode):
+            return FileSource(raw.fileno(), str(getattr(readable, "name", "the input")), owned=False), lambda: None
+    except (OSError, ValueError) as error:
+        raise InputUnavailable(f"the input cannot be read: {error}") from None
     return ObjectSource(readable), lambda: None
 
 

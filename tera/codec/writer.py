@@ -19,7 +19,7 @@ from tera.codec.signers import signer_fingerprint
 from tera.crypto.chunked import SALT_LENGTH
 from tera.crypto.random import Random
 from tera.crypto.signing import SigningKey
-from tera.errors import LimitExceeded
+from tera.errors import BadInput, BadPath, LimitExceeded
 from tera.format import digests, limits, records, trailer
 from tera.format import sections as s
 from tera.format.index import IndexBuilder
@@ -75,7 +75,10 @@ class ContainerWriter:
     def close(self, signers: Sequence[SigningKey]) -> Written:
         """Wait for all units, write index and trailer, sign, make the output durable and visible."""
         self.pipeline.close()
-        self.index.check()
+        try:
+            self.index.check()
+        except BadPath as error:
+            raise BadInput(str(error), hint="give one of them another name") from None
         if len(self.index) > limits.DEFAULT.entries:
             raise LimitExceeded(
                 f"{len(self.index):,} entries, but readers take {limits.DEFAULT.entries:,}",

@@ -122,14 +122,14 @@ def test_attributes_at_their_bounds_come_back() -> None:
 )
 def test_a_path_outside_the_grammar_is_refused(name: str) -> None:
     for content in (b"x", bytes(200_000), pipe(b"x")):
-        refused("bad_path", [(name, content)])
+        refused("bad_input", [(name, content)])
 
 
 def test_two_entries_of_one_name_are_refused_and_leave_nothing(tmp_path: Path) -> None:
     for names in (["a", "a"], ["a", "a/b"], ["a/b", "a"], ["d/a", "b", "d/a"]):
         with pytest.raises(TeraError) as caught:
             encode([(name, b"x") for name in names], tmp_path / "out.tera", recipients=[KEK])
-        assert caught.value.code == "bad_path"
+        assert caught.value.code == "bad_input"
         assert not list(tmp_path.iterdir())
 
 

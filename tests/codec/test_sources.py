@@ -101,7 +101,7 @@ def test_names_that_no_container_holds_are_skipped_and_said(name: bytes, is_fold
     assert "its name cannot be stored" in found.skipped[0].reason
     refused("input_unavailable", folder)
     if not is_folder:
-        refused("bad_path", os.fsdecode(raw))
+        refused("bad_input", os.fsdecode(raw))
 
 
 def test_a_folder_deeper_than_any_path_is_skipped_and_said(tmp_path: Path) -> None:

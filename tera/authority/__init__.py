@@ -1,0 +1,1 @@
+"""The authority: what decides, records and releases, and the databases below it."""

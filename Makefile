@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fuzz fuzz-install clean
+.PHONY: help demo test check bench fuzz fuzz-install vectors clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
@@ -47,6 +47,10 @@ fuzz: fuzz-install ## run the fuzz targets for FUZZ_SECONDS (60) in all
 	@$(bin)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
 fuzz-install: $(VENV)/.fuzz-installed
+
+vectors: $(dev) ## make the specification's vectors and worked example again
+	@$(bin)/python -m spec.vectors.generate
+	@$(bin)/python -m spec.vectors.example
 
 clean: ## remove the environment, the caches and what runs have left
 	rm -rf $(VENV) .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist fuzz/out

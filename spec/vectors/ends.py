@@ -73,6 +73,16 @@ def _length(found: dict[str, bytes]) -> dict[str, bytes]:
     return found | {"TRAILER": poke(found["TRAILER"], at)}
 
 
+def broken_signature(at: int, number: int = 0) -> Callable[[Signatures], Any]:
+    """Return a hook that changes a bit of a signature."""
+
+    def change(made: Signatures) -> Signatures:
+        made[number][3] = poke(made[number][3], at)
+        return made
+
+    return change
+
+
 def signatures(cases: Cases) -> None:
     """Who signed, and who should have."""
     first, second, third = fixed.SIGNERS
@@ -85,13 +95,6 @@ def signatures(cases: Cases) -> None:
     def field(at: int, value: Any, number: int = 0) -> Callable[[Signatures], Any]:
         def change(made: Signatures) -> Signatures:
             made[number][at] = value
-            return made
-
-        return change
-
-    def broken(at: int, number: int = 0) -> Callable[[Signatures], Any]:
-        def change(made: Signatures) -> Signatures:
-            made[number][3] = poke(made[number][3], at)
             return made
 
         return change
@@ -122,10 +125,12 @@ def signatures(cases: Cases) -> None:
         comment = "The form of the signatures is judged before the MAC."
         both = Draft(ONE, signatures=lambda made: {}, trailer_mac=lambda mac: bytes(32))
         cases.end("signature_form_before_mac", comment, both, "bad_trailer")
-        cases.end("signature_mldsa", "The ML-DSA half does not verify.", signed(broken(100)), "bad_signature")
-        cases.end("signature_ed25519", "The Ed25519 half does not verify.", signed(broken(-40)), "bad_signature")
+        cases.end("signature_mldsa", "The ML-DSA half does not verify.", signed(broken_signature(100)), "bad_signature")
+        cases.end(
+            "signature_ed25519", "The Ed25519 half does not verify.", signed(broken_signature(-40)), "bad_signature"
+        )
         comment = "A signature that CORE does not list, and that does not verify."
-        unlisted = signed(broken(100, 1), first, second)
+        unlisted = signed(broken_signature(100, 1), first, second)
         cases.end("signature_unlisted", comment, unlisted, "bad_signature")
         comment = "A signature of another container by the same key."
         foreign: Signatures = []
@@ -149,7 +154,7 @@ def signatures(cases: Cases) -> None:
         two = Draft(ONE, core={"sig": fixed.NAMES[:2]}, signers=(second,))
         cases.end("signature_one_of_two", comment, two, "missing_signature")
         comment = "bad_signature comes before missing_signature."
-        mixed = Draft(ONE, core={"sig": fixed.NAMES[:2]}, signers=(second,), signatures=broken(100))
+        mixed = Draft(ONE, core={"sig": fixed.NAMES[:2]}, signers=(second,), signatures=broken_signature(100))
         cases.end("signature_bad_before_missing", comment, mixed, "bad_signature")
         pinned = (fixed.NAMES[2].hex(),)
         comment = "The reader pins a signer who did not sign."

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 import sys
 
-from spec.vectors import access, encoding, ends, fixed, frames, front, index, inside, paths, payload, recipients, whole
+from spec.vectors import (
+    access,
+    encoding,
+    ends,
+    fixed,
+    frames,
+    front,
+    index,
+    inside,
+    orders,
+    paths,
+    payload,
+    recipients,
+    whole,
+)
 from spec.vectors.cases import Cases
 from spec.vectors.form import FOLDER, SUFFIX, Vector, load, names
 
-GROUPS = (front, encoding, access, recipients, whole, payload, inside, frames, paths, index, ends)
+GROUPS = (front, encoding, access, recipients, whole, payload, inside, frames, paths, index, ends, orders)
 
 
 def make() -> dict[str, Vector]:

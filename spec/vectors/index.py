@@ -71,7 +71,8 @@ def columns(cases: Cases) -> None:
     }  # fmt: skip
     with cases.under("Index"):
         for name, (comment, change, code) in wrong.items():
-            cases.inside(f"index_{name}", comment, Draft(TWO, columns=change), code, released=ALL)
+            with cases.under("Limits" if code == "limit_exceeded" else "Index"):
+                cases.inside(f"index_{name}", comment, Draft(TWO, columns=change), code, released=ALL)
         comment = "A directory has size 0."
         sized = Draft(last_directory(), columns=cell("size", 1, u64(1)))
         cases.inside("index_directory_size", comment, sized, "bad_index", released=b"first")

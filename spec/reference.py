@@ -679,8 +679,7 @@ def add_path(known: dict[bytes, int], path: bytes, kind: int) -> None:
 def open_frame(flags: int, raw_len: int, data: bytes) -> bytes:
     if not flags:
         return data
-    one = 1 <= len(data) < raw_len and data[:4] == b"\x28\xb5\x2f\xfd"
-    head = attempt(zstandard.get_frame_parameters, data) if one else None
+    head = attempt(zstandard.get_frame_parameters, data) if data[:4] == b"\x28\xb5\x2f\xfd" else None
     good = head is not None and (head.content_size, head.dict_id) == (raw_len, 0) and head.window_size <= 8 * MIB
     need(good, "bad_frame", "not a zstd frame with this size, without a dictionary, and a window of at most 8 MiB")
     one_frame = zstandard.ZstdDecompressor().decompress
@@ -698,6 +697,7 @@ def read_content(stream: Stream, e: Entry, row: Row | None, room: int) -> None:
         need(4 <= length <= 4 + MIB, "bad_record", "length of a frame")
         raw_len = number(stream.take(4))
         need(1 <= raw_len <= MIB and (flags == 1 or raw_len == length - 4), "bad_record", "raw_len of a frame")
+        need(flags == 0 or 5 <= length < raw_len + 4, "bad_frame", "a compressed frame that is empty or not shorter")
         need(len(e.content) + raw_len <= room, "limit_exceeded", "too much plaintext")
         content = open_frame(flags, raw_len, stream.take(length - 4))
         frames, size = [*e.frames, length - 4], len(e.content) + raw_len
@@ -791,13 +791,13 @@ def parse_index(plain: bytes, pad: int, blocks: int, data_length: int) -> Index:
 
     n, p, m = (number(b) for b in column(4, 3))
     need(n <= MAX_ENTRIES, "limit_exceeded", "too many entries")
-    need(1 <= m <= 16 * MIB, "bad_index", "length of MANIFEST")
     *paths, rest = b"".join(column(1, p)).split(b"\0")
-    need(rest == b"" and len(paths) == n, "bad_index", "the column of paths")
     types, modes = [number(b) for b in column(1, n)], [number(b) for b in column(2, n)]
     mtimes = [int.from_bytes(b, "big", signed=True) for b in column(8, n)]
     sizes, b3s, lengths = [number(b) for b in column(8, n)], column(32, n), [number(b) for b in column(4, n)]
     need(sum(sizes) <= MAX_PLAINTEXT, "limit_exceeded", "too much plaintext")
+    need(1 <= m <= 16 * MIB, "bad_index", "length of MANIFEST")
+    need(rest == b"" and len(paths) == n, "bad_index", "the column of paths")
     stored = iter([number(b) for b in column(4, sum(-(-size // MIB) for size in sizes))])
     leaves = column(32, blocks)
     padding = b"".join(be(PAD, 1) + bytes(3) + be(k, 4) + bytes(k) for k in pad_bodies(at, pad))

@@ -97,6 +97,13 @@ def test_every_read_compares_the_frames_that_it_needs(read: Read) -> None:
         assert read(container, "f") is not None
 
 
+@pytest.mark.parametrize("read", [whole, middle, far, streamed])
+def test_a_frame_that_states_another_length_is_refused_wherever_it_is_read(read: Read) -> None:
+    torn = File("f", (NOISE[:MIB], NOISE[:51]), raws=(MIB - 1, 52))
+    shown = lying(torn, raws=(MIB, 51))
+    refused("bad_record", forge(torn, shown=(shown,)), read, "f")
+
+
 def test_a_frame_that_is_not_compressed_but_said_to_be_is_refused() -> None:
     flagged = File("f", (NOISE[:900],), raws=(1_000,))
     for read in (whole, middle, tail, streamed):

@@ -176,6 +176,19 @@ def test_a_file_that_changed_is_refused(file: Path) -> None:
         assert str(file) in str(caught.value)
 
 
+def test_a_file_that_became_shorter_gives_no_frame(file: Path) -> None:
+    one = opened(file)
+    os.truncate(file, MIB + 5)
+    try:
+        assert len(one.read(FramePool(), 0)) == MIB
+        for at in (MIB, 2 * MIB):
+            with pytest.raises(TeraError) as caught:
+                one.read(FramePool(), at)
+            assert caught.value.code == "input_changed"
+    finally:
+        one.close()
+
+
 def test_a_disk_that_fails_is_input_unavailable(file: Path) -> None:
     one = opened(file)
     one.close()  # every read of it fails from here on

@@ -76,14 +76,12 @@ class RecordReader:
         self._partial = bytearray()
         self._streaming = False
         self._at_boundary = False  # there is a manifest at least
-        self._fed = 0
         self._run = self._records()
         self._need = next(self._run)
 
     def feed(self, plain: memoryview) -> list[Event]:
         """Take the next plaintext. Raises BadRecord, BadFrame, BadManifest, BadPath or NotCanonical."""
         at, end = 0, len(plain)
-        self._fed += end
         while at < end:
             need, have = self._need, end - at
             if self._partial:

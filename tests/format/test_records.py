@@ -174,10 +174,30 @@ def test_a_records_header_is_possible_or_refused(
 
 
 def test_a_record_is_packed_as_the_text_says() -> None:
+    assert (records.MANIFEST, records.ENTRY, records.FRAME, records.END, records.PAD) == (1, 2, 3, 4, 5)
+    assert (records.FILE, records.DIRECTORY, records.HEADER, records.FRAME_HEAD) == (0, 1, 8, 12)
+    assert bytes(32) == records.NO_B3
     assert records.pack_record(2, b"abc") == b"\2\0\0\0\0\0\0\3abc"
     assert records.pack_frame_head(1_000, 10) == struct.pack(">BBHII", 3, 1, 0, 14, 1_000)
     assert records.pack_frame_head(1_000, 1_000) == struct.pack(">BBHII", 3, 0, 0, 1_004, 1_000)
     assert records.pack_end(7, b"\1" * 32) == struct.pack(">BBHIQ", 4, 0, 0, 40, 7) + b"\1" * 32
+
+
+def test_the_lengths_of_a_frame_fit_each_other() -> None:
+    for flags, raw, stored in ((0, 1, 1), (0, MIB, MIB), (1, 2, 1), (1, MIB, 1), (1, MIB, MIB - 1)):
+        records.check_frame(flags, raw, stored)
+    for flags, raw, stored in (
+        (0, 1, 0),
+        (0, 2, 1),
+        (0, 1, 2),
+        (0, 0, 0),
+        (0, MIB + 1, MIB + 1),
+        (1, 0, 0),
+        (1, MIB + 1, 1),
+    ):
+        refused("bad_record", records.check_frame, flags, raw, stored)
+    for flags, raw, stored in ((1, 1, 1), (1, 1, 0), (1, 2, 2), (1, 2, 3), (1, MIB, MIB), (1, MIB, 0)):
+        refused("bad_frame", records.check_frame, flags, raw, stored)
 
 
 def test_a_file_is_cut_into_frames_of_1_mib() -> None:

@@ -49,6 +49,7 @@ def test_a_str_is_measured_in_bytes_and_not_empty() -> None:
 def test_an_array_has_its_number_of_elements() -> None:
     for length in (1, 2):
         assert schema.array([0] * length, 2, BadCore, "it", low=1) == [0] * length
+    assert schema.array([], 2, BadCore, "it") == []
     for value in ([], [0] * 3, (0,), {0: 0}, "ab", None):
         refused("bad_core", schema.array, value, 2, BadCore, "it", low=1)
 

@@ -150,12 +150,9 @@ def test_a_name_cannot_speak_to_the_terminal(trick: str) -> None:
 # --- no secrets -------------------------------------------------------------------------------------
 
 
-SECRET = frozenset(
-    "key file_key fk seed share shares secret passphrase password plain kek okm prk private content".split()
-)
+SECRET = frozenset("file_key fk seed share shares secret passphrase password plain kek okm prk private content".split())
 
-# There it is that word itself, of a key's kind; and the key of a map.
-WORDS = {("keyfile.py", "secret"), ("schema.py", "key")}
+WORDS = {("keyfile.py", "secret")}  # there it is that word itself, of a key's kind
 
 
 def shown_names(message: ast.expr) -> set[str]:
@@ -175,8 +172,8 @@ def shown_names(message: ast.expr) -> set[str]:
 
 def test_what_a_message_shows_is_seen() -> None:
     for text, names in {
-        'f"a {key!r} b"': {"key"},
-        'f"{len(key)} bytes"': set(),
+        'f"a {seed!r} b"': {"seed"},
+        'f"{len(seed)} bytes"': set(),
         """f"{'a' if secret else 'b'}" """: set(),
         'f"{self.seed.hex()}"': {"seed"},
         '"the key"': set(),

@@ -173,6 +173,11 @@ class BadInput(Malformed):
     exit = 2
 
 
+class BadBlocklist(Malformed):
+    code = "bad_blocklist"
+    default_hint = "fetch the block list again"
+
+
 # --- Unauthentic ------------------------------------------------------------------------------
 
 
@@ -229,6 +234,46 @@ class MissingSignature(Unauthentic):
     code = "missing_signature"
 
 
+class PolicyUnsigned(Unauthentic):
+    """A policy without any signature: they were stripped, or it was never signed."""
+
+    code = "policy_unsigned"
+
+
+class PolicySigner(Unauthentic):
+    """A policy that is signed, but by nobody whom the container names."""
+
+    code = "policy_signer"
+
+
+class PolicySignature(Unauthentic):
+    code = "policy_signature"
+
+
+class PolicySwapped(Unauthentic):
+    """An authentic policy of another container, or another policy."""
+
+    code = "policy_swapped"
+
+
+class BlocklistIssuer(Unauthentic):
+    """A block list of somebody whom the reader does not trust."""
+
+    code = "blocklist_issuer"
+    default_hint = "if it should count, name its issuer in the configuration"
+
+
+class BlocklistSignature(Unauthentic):
+    code = "blocklist_signature"
+
+
+class BlocklistDigest(Unauthentic):
+    """A part of a block list is not the one that its issuer signed."""
+
+    code = "blocklist_digest"
+    default_hint = "fetch the block list again"
+
+
 class BadLogProof(Unauthentic):
     """A proof of inclusion or of consistency that leads to another root."""
 
@@ -256,6 +301,35 @@ class RuleDenied(Denied):
 
 class UnsupportedRule(Denied):
     code = "unsupported_rule"
+
+
+class PolicyRollback(Denied):
+    """An authentic policy, older than the container or the reader's memory allows."""
+
+    code = "policy_rollback"
+    default_hint = "fetch the container, or its policy, again"
+
+
+class PolicyExpired(Denied):
+    code = "policy_expired"
+    default_hint = "fetch the container, or its policy, again; its owner renews it with `tera policy update`"
+
+
+class BlocklistRollback(Denied):
+    code = "blocklist_rollback"
+    default_hint = "fetch the block list again"
+
+
+class StaleBlocklist(Denied):
+    code = "stale_blocklist"
+    default_hint = "fetch the block list again"
+
+
+class MissingBlocklist(Denied):
+    """A block list that the configuration asks for is not there."""
+
+    code = "missing_blocklist"
+    default_hint = "fetch the block list"
 
 
 # --- NotFound ---------------------------------------------------------------------------------
@@ -309,3 +383,10 @@ class LogUnavailable(Unavailable):
     """The database of an audit log cannot be read or written."""
 
     code = "log_unavailable"
+
+
+class ClockBehind(Unavailable):
+    """Something authentic was issued after the time that this machine's clock shows."""
+
+    code = "clock_behind"
+    default_hint = "set this machine's clock"

@@ -35,12 +35,14 @@ ABOVE: list[type[TeraError]] = [TeraError, *FAMILIES]
 
 # A code never changes: programs compare it. A new one is added here, an old one is never edited.
 CODES = """
-    access_mac authority_unavailable bad_access bad_checkpoint bad_chunk bad_core bad_digest bad_event bad_frame
-    bad_index bad_input bad_key bad_layout bad_log bad_log_proof bad_manifest bad_path bad_policy bad_record bad_root
-    bad_section bad_signature bad_stanza bad_trailer blocked input_changed input_unavailable interrupted_rewrap
-    key_commitment limit_exceeded log_unavailable missing_signature no_key no_such_entry no_such_event not_canonical
-    not_tera output_exists output_unavailable rule_denied segment_commitment trailer_mac trailing_data truncated
-    unknown_feature unsafe_target unsupported_rule unsupported_version wrong_passphrase
+    access_mac authority_unavailable bad_access bad_blocklist bad_checkpoint bad_chunk bad_core bad_digest bad_event
+    bad_frame bad_index bad_input bad_key bad_layout bad_log bad_log_proof bad_manifest bad_path bad_policy bad_record
+    bad_root bad_section bad_signature bad_stanza bad_trailer blocked blocklist_digest blocklist_issuer
+    blocklist_rollback blocklist_signature clock_behind input_changed input_unavailable interrupted_rewrap
+    key_commitment limit_exceeded log_unavailable missing_blocklist missing_signature no_key no_such_entry no_such_event
+    not_canonical not_tera output_exists output_unavailable policy_expired policy_rollback policy_signature
+    policy_signer policy_swapped policy_unsigned rule_denied segment_commitment stale_blocklist trailer_mac
+    trailing_data truncated unknown_feature unsafe_target unsupported_rule unsupported_version wrong_passphrase
 """.split()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import time
 import tracemalloc
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -16,75 +16,11 @@ from hypothesis import strategies as st
 from tera.errors import TeraError
 from tera.format.index import Index, IndexBuilder
 from tera.format.limits import Limits
-from tests.format import test_stream as by_hand
+from tests.format import by_hand
+from tests.format.by_hand import MIB, Row, Table, padme
 from tests.format.hostile import bytes_near, refused
-from tests.format.test_records import bodies, padme
 
-MIB = 1 << 20
 LIMITS = Limits()
-
-
-@dataclass(frozen=True)
-class Row:
-    """An entry as the columns have it; `frames` are stored lengths."""
-
-    path: str | bytes = "a"
-    type: int = 0
-    mode: int = 0o644
-    mtime: int = 0
-    size: int = 0
-    b3: bytes = b"\7" * 32
-    length: int = 30
-    frames: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """The plaintext of INDEX, by the table of the text; each field may lie."""
-
-    rows: tuple[Row, ...] = ()
-    manifest: int = 14
-    padding: int = 0
-    leaves: bytes | None = None
-    head: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def records(self) -> int:
-        """The length of the records that the rows describe."""
-        return 8 + self.manifest + sum(8 + r.length + 48 + sum(12 + frame for frame in r.frames) for r in self.rows)
-
-    @property
-    def data(self) -> int:
-        """The length of DATA's plaintext."""
-        return padme(self.records + 8) if self.padding else self.records
-
-    @property
-    def columns(self) -> bytes:
-        rows = self.rows
-        paths = b"".join((r.path.encode() if isinstance(r.path, str) else r.path) + b"\0" for r in rows)
-        head = {"N": len(rows), "P": len(paths), "M": self.manifest, **self.head}
-        chunks = self.data // 16_384 + 1
-        leaves = b"".join(struct.pack(">I", n) * 8 for n in range((chunks + 63) // 64))
-        return b"".join(
-            [
-                struct.pack(">III", *head.values()),
-                paths,
-                bytes(r.type for r in rows),
-                *(struct.pack(">H", r.mode) for r in rows),
-                *(struct.pack(">q", r.mtime) for r in rows),
-                *(struct.pack(">Q", r.size) for r in rows),
-                *(r.b3 for r in rows),
-                *(struct.pack(">I", r.length) for r in rows),
-                *(struct.pack(">I", frame) for r in rows for frame in r.frames),
-                leaves if self.leaves is None else self.leaves,
-            ]
-        )
-
-    @property
-    def plain(self) -> bytes:
-        columns = self.columns
-        pads = bodies(len(columns)) if self.padding else []
-        return columns + b"".join(struct.pack(">BBHI", 5, 0, 0, body) + bytes(body) for body in pads)
 
 
 FOLDER = Row("d", type=1, b3=bytes(32))

@@ -13,6 +13,7 @@ from tera.format import records
 from tera.format.records import EntryHead, Manifest, parse_entry, parse_header, parse_manifest
 from tera.format.rules import Rule
 from tera.wire import canonical
+from tests.format.by_hand import bodies, padme
 from tests.format.hostile import bytes_near, one_encoding, refused, value_near
 
 MIB = 1 << 20
@@ -173,6 +174,21 @@ def test_a_records_header_is_possible_or_refused(
         refused("bad_record", parse_header, header)
 
 
+@pytest.mark.parametrize("type", HEADERS)
+def test_a_record_has_every_length_at_its_bounds_and_no_other(type: int) -> None:
+    low, high, known = HEADERS[type]
+    for flags in known:
+        for length in (low, high):
+            assert parse_header(struct.pack(">BBHI", type, flags, 0, length)) == (type, flags, length)
+        for length in {max(low - 1, 0), high + 1, 2**32 - 1} - {low}:
+            refused("bad_record", parse_header, struct.pack(">BBHI", type, flags, 0, length))
+    for flags in set(range(256)) - known:
+        refused("bad_record", parse_header, struct.pack(">BBHI", type, flags, 0, low))
+    for length in (0, 1, 40):
+        for other in (0, 6, 7, 255):
+            refused("bad_record", parse_header, struct.pack(">BBHI", other, 0, 0, length))
+
+
 def test_a_record_is_packed_as_the_text_says() -> None:
     assert (records.MANIFEST, records.ENTRY, records.FRAME, records.END, records.PAD) == (1, 2, 3, 4, 5)
     assert (records.FILE, records.DIRECTORY, records.HEADER, records.FRAME_HEAD) == (0, 1, 8, 12)
@@ -206,20 +222,6 @@ def test_a_file_is_cut_into_frames_of_1_mib() -> None:
 
 
 # --- padding ----------------------------------------------------------------------------------------
-
-
-def padme(n: int) -> int:
-    """The formula of the text, without a logarithm in floating point."""
-    e = max(e for e in range(64) if 2**e <= n)
-    s = max(s for s in range(64) if 2**s <= e) + 1
-    m = 2 ** (e - s) - 1
-    return (n + m) - (n + m) % (m + 1)
-
-
-def bodies(length: int) -> list[int]:
-    """The bodies of the PAD records behind `length` bytes of records."""
-    missing = padme(length + 8) - length - 8
-    return [MIB] * (missing // 1_048_584) + [missing % 1_048_584]
 
 
 LENGTHS = st.integers(0, 45).flatmap(lambda bits: st.integers(2**bits, 2 ** (bits + 1)))

@@ -15,43 +15,8 @@ from tera.errors import TeraError
 from tera.format.records import EntryHead, Manifest
 from tera.format.rules import Rule
 from tera.format.stream import EndFound, EntryFound, FrameFound, ManifestFound, Packed, Piece, RecordReader
-from tera.wire import canonical
+from tests.format.by_hand import MIB, bodies, end, entry, frame, manifest, padded, pads, record
 from tests.format.hostile import bytes_near, refused
-from tests.format.test_records import bodies
-
-MIB = 1 << 20
-
-
-# --- records, written by hand -----------------------------------------------------------------------
-
-
-def record(type: int, body: bytes, flags: int = 0, aux: int = 0, length: int | None = None) -> bytes:
-    return struct.pack(">BBHI", type, flags, aux, len(body) if length is None else length) + body
-
-
-def manifest(**more: Any) -> bytes:
-    return record(1, canonical.pack({"json": b"", "tags": [], **more}))
-
-
-def entry(path: str = "a", type: int = 0) -> bytes:
-    return record(2, canonical.pack({"mode": 0o644, "mtime": 0, "path": path, "type": type}))
-
-
-def frame(data: bytes, raw: int | None = None, flags: int = 0) -> bytes:
-    return record(3, struct.pack(">I", len(data) if raw is None else raw) + data, flags)
-
-
-def end(size: int, b3: bytes = b"\7" * 32) -> bytes:
-    return record(4, struct.pack(">Q", size) + b3)
-
-
-def pads(length: int) -> bytes:
-    return b"".join(record(5, bytes(body)) for body in bodies(length))
-
-
-def padded(plain: bytes) -> bytes:
-    return plain + pads(len(plain))
-
 
 FOLDER = entry("d", 1) + end(0, bytes(32))
 SMALL = manifest() + entry() + frame(b"hello") + end(5) + FOLDER + entry("b") + end(0)

@@ -11,7 +11,7 @@ from spec.vectors.cases import Cases, poke
 
 ONE = (file("a.txt", b"one"),)
 MARK = [bytes((n,)) * 32 for n in range(3)]
-RULES = {"m": "static", "rules": [["opens", 3]]}
+RULES = {"m": "static", "rules": [["aa_unknown", 3]]}
 SALT = bytes(16)
 Stanzas = list[list[Any]]
 

@@ -9,7 +9,7 @@ from spec.vectors.build import DROP, Draft, file, u32
 from spec.vectors.cases import Cases, cut, poked
 from tera.wire import canonical
 
-RULES = [["opens", 3], ["time", {"end": 1_900_000_000}]]
+RULES = [["aa_unknown", 3], ["zz_unknown", {"end": 1_900_000_000}]]
 ONE = (file("a.txt", b"one"),)
 
 
@@ -137,16 +137,16 @@ def rules(cases: Cases) -> None:
         cases.inside("rules_static", comment, static, "unsupported_rule", kek=(fixed.WRONG_KEK_TEXT,))
         bad: dict[str, tuple[str, Any]] = {
             "empty": ("An empty array is an error: no rules has one form.", []),
-            "map": ("Rules are an array.", {"opens": 3}),
+            "map": ("Rules are an array.", {"aa_unknown": 3}),
             "unsorted": ("Rules are sorted by name.", RULES[::-1]),
             "twice": ("Each name is there once.", [RULES[0], RULES[0]]),
             "257": ("There are at most 256 rules.", [[f"r{n:03}", 0] for n in range(257)]),
-            "not_a_pair": ("A rule is [name, value].", [["opens"]]),
-            "name_upper_case": ("A name is of a-z, 0-9 and _.", [["Opens", 3]]),
-            "name_digit": ("A name starts with a letter.", [["3opens", 3]]),
+            "not_a_pair": ("A rule is [name, value].", [["aa_unknown"]]),
+            "name_upper_case": ("A name is of a-z, 0-9 and _.", [["Aa_unknown", 3]]),
+            "name_digit": ("A name starts with a letter.", [["3a_unknown", 3]]),
             "name_65": ("A name has at most 64 bytes.", [["r" * 65, 3]]),
-            "name_line_end": ("A name has nothing after its last letter.", [["opens\n", 3]]),
-            "name_bin": ("A name is a str.", [[b"opens", 3]]),
+            "name_line_end": ("A name has nothing after its last letter.", [["aa_unknown\n", 3]]),
+            "name_bin": ("A name is a str.", [[b"aa_unknown", 3]]),
         }
         for name, (comment, value) in bad.items():
             cases.front(f"rules_{name}", comment, draft(pol={"m": "static", "rules": value}), "bad_core")

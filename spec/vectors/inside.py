@@ -144,7 +144,7 @@ def _with_frame() -> Draft:
 def manifest(cases: Cases) -> None:
     """MANIFEST's map, and sealed rules."""
     sealed: dict[str, Any] = {"pol": {"m": "sealed"}}
-    rules = [["opens", 3]]
+    rules = [["aa_unknown", 3]]
     with cases.under("Records"):
         wrong: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
             "without_json": ("json is there.", {"json": DROP}, {}),

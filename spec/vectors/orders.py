@@ -56,7 +56,7 @@ def seeking(cases: Cases) -> None:
         comment = "Step 6 before 7: DATA's root, then the manifest."
         given = {"stream": "bad_manifest", "inspect": "bad_root"}
         cases.add("order_data_root_then_manifest", comment, made, "bad_root", **given)
-        sealed = {"core": {"pol": {"m": "sealed"}}, "manifest": {"rules": [["opens", 3]]}}
+        sealed = {"core": {"pol": {"m": "sealed"}}, "manifest": {"rules": [["aa_unknown", 3]]}}
         made = Draft(LARGE, sections=poked("DATA 1", 8), **sealed).build()  # type: ignore[arg-type]
         comment = "Step 7 before 8: sealed rules, then the block that is changed."
         cases.add("order_rules_then_data", comment, made, "unsupported_rule", inspect="bad_root")

@@ -48,7 +48,7 @@ class Opening:
         for file in self.files:
             found += _identities(file)
         if self.kek_file:
-            found.append(_kek(self.kek_file, self.kek_id))
+            found.append(kek(self.kek_file, self.kek_id))
         if asked:
             from tera.codec.recipients import Passphrase
 
@@ -84,7 +84,7 @@ class Sealing:
             raise click.UsageError("nobody to seal to: name a key with -r or -R, or -p for a passphrase")
         found: list[Recipient] = list(public_keys(self.texts, self.files, anonymous=self.anonymous))
         if self.kek_file:
-            found.append(_kek(self.kek_file, self.kek_id))
+            found.append(kek(self.kek_file, self.kek_id))
         if self.passphrase.given:
             from tera.codec.recipients import Passphrase
 
@@ -158,7 +158,8 @@ def fingerprints(signers: Sequence[str]) -> list[bytes]:
     return list(found)
 
 
-def _kek(file: str, key_id: str) -> KeyEncryptionKey:
+def kek(file: str, key_id: str) -> KeyEncryptionKey:
+    """Return the key-encryption key in a file, under its name. Raises BadKey, InputUnavailable."""
     from tera.codec.recipients import KeyEncryptionKey
 
     data = read_file(file, 1 << 10, "a key-encryption key")

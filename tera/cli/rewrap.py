@@ -13,7 +13,7 @@ import click
 
 from tera.cli.containers import mode_of
 from tera.cli.inputs import once
-from tera.cli.keys import Opening, public_keys
+from tera.cli.keys import Opening, kek, public_keys
 from tera.cli.options import FILE, json_option, opening_options, quiet_option
 from tera.cli.outputs import write_json
 from tera.cli.passphrase import PassphraseSource
@@ -32,10 +32,14 @@ _REMOVED = "whoever was removed keeps what they have already; only a new contain
 @click.option("-R", "--recipients-file", metavar="FILE", multiple=True, type=FILE, help="Replace all: the keys in it.")
 @click.option("--new-passphrase", is_flag=True, help="Replace all: a passphrase, asked for on the terminal.")
 @click.option("--new-passphrase-file", metavar="FILE", type=FILE, help="Replace all: the passphrase in it.")
+@click.option("--new-kek-file", metavar="FILE", type=FILE, help="Replace all: the key-encryption key in it.")
+@click.option("--new-kek-id", metavar="ID", default="", help="What that key is called where it is kept.")
 @click.option("--add", metavar="KEY", multiple=True, help="Add this public key.")
 @click.option("--add-file", metavar="FILE", multiple=True, type=FILE, help="Add the public keys in it.")
 @click.option("--add-passphrase", is_flag=True, help="Add a passphrase, asked for on the terminal.")
 @click.option("--add-passphrase-file", metavar="FILE", type=FILE, help="Add the passphrase in it.")
+@click.option("--add-kek-file", metavar="FILE", type=FILE, help="Add the key-encryption key in it.")
+@click.option("--add-kek-id", metavar="ID", default="", help="What that key is called where it is kept.")
 @click.option("--remove", metavar="N", multiple=True, type=click.IntRange(min=0), help="Remove group N of `inspect`.")
 @click.option("--all-of", is_flag=True, help="The new ones open together only, not each by itself.")
 @click.option("--anonymous", is_flag=True, help="Leave out the hints that tell the new ones it is theirs.")
@@ -51,10 +55,14 @@ def command(
     recipients_file: tuple[str, ...],
     new_passphrase: bool,
     new_passphrase_file: str | None,
+    new_kek_file: str | None,
+    new_kek_id: str,
     add: tuple[str, ...],
     add_file: tuple[str, ...],
     add_passphrase: bool,
     add_passphrase_file: str | None,
+    add_kek_file: str | None,
+    add_kek_id: str,
     remove: tuple[int, ...],
     all_of: bool,
     anonymous: bool,
@@ -66,19 +74,22 @@ def command(
 ) -> None:
     """Change who may open a container: -i opens it; its payload, digest and signatures stay as they are.
 
-    Either -r, -R and --new-passphrase are the new, complete list; or --add and --remove change the old one.
+    Either -r, -R and --new-... are the new, complete list; or --add... and --remove change the old one.
     Removing somebody does not take back what they already hold.
     """
-    new = _New(recipient, recipients_file, PassphraseSource(new_passphrase, new_passphrase_file))
-    more = _New(add, add_file, PassphraseSource(add_passphrase, add_passphrase_file))
+    new = _New(
+        recipient, recipients_file, PassphraseSource(new_passphrase, new_passphrase_file), new_kek_file, new_kek_id
+    )
+    more = _New(add, add_file, PassphraseSource(add_passphrase, add_passphrase_file), add_kek_file, add_kek_id)
     replaces, changes = new.given, more.given or bool(remove)
     if replaces == changes:
-        raise click.UsageError("name all new recipients (-r, -R, --new-passphrase), or changes (--add, --remove)")
+        raise click.UsageError("name all new recipients (-r, -R, --new-...), or changes (--add..., --remove)")
     if in_place == (output is not None):
         raise click.UsageError("a rewrap goes to a copy (-o FILE) or in place (--in-place)")
     if file == "-" or output == "-":
         raise click.UsageError("rewrap works on files, not on standard input and output")
-    once([*keys.stdin, *recipients_file, *add_file, new_passphrase_file, add_passphrase_file])
+    files = (new_passphrase_file, add_passphrase_file, new_kek_file, add_kek_file)
+    once([*keys.stdin, *recipients_file, *add_file, *files])
     from tera.codec.rewrap import rewrap
 
     mode_of(file)
@@ -106,14 +117,25 @@ def command(
 class _New:
     """Recipients to come, as they were named."""
 
-    def __init__(self, texts: Sequence[str], files: Sequence[str], passphrase: PassphraseSource) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        files: Sequence[str],
+        passphrase: PassphraseSource,
+        kek_file: str | None,
+        kek_id: str,
+    ) -> None:
         self._texts = texts
         self._files = files
         self._passphrase = passphrase
-        self.given = bool(texts or files or passphrase.given)
+        self._kek_file = kek_file
+        self._kek_id = kek_id
+        self.given = bool(texts or files or passphrase.given or kek_file)
 
     def load(self, *, all_of: bool, anonymous: bool) -> list[Any]:
         found: list[Recipient] = list(public_keys(self._texts, self._files, anonymous=anonymous))
+        if self._kek_file:
+            found.append(kek(self._kek_file, self._kek_id))
         if self._passphrase.given:
             from tera.codec.recipients import Passphrase
 

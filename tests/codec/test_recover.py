@@ -339,6 +339,15 @@ def test_a_whole_backup_that_does_not_fit_is_refused_and_kept(file: Path) -> Non
         assert (beside.read_bytes(), file.read_bytes()) == (case, data)
 
 
+def test_a_container_cut_inside_its_section_is_not_made_longer(file: Path) -> None:
+    data = seal(signers=[SIGNER])
+    cut = data[: front_of(data).length - 1]
+    file.write_bytes(cut)
+    Path(f"{file}{SUFFIX}").write_bytes(backup_of(data))
+    refused("bad_input", lambda: recover(file))
+    assert file.read_bytes() == cut
+
+
 def test_what_no_rewrap_left_is_neither_followed_nor_removed(file: Path, tmp_path: Path) -> None:
     data = seal(signers=[SIGNER])
     file.write_bytes(data)

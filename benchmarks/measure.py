@@ -14,6 +14,7 @@ import signal
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -153,6 +154,28 @@ def touch_pages(work: Path, size: int) -> None:
         remove(scratch)
 
 
+def wait_for_quiet(patience: float = 45.0) -> None:
+    """Wait until nothing else has worked for a second, at most `patience` seconds.
+
+    A program that uses every core loses more to a neighbour than one that uses a single core.
+    """
+    began, quiet = time.monotonic(), 0
+    while quiet < 2 and time.monotonic() - began < patience:
+        before = _processor_time()
+        time.sleep(0.5)
+        quiet = quiet + 1 if _processor_time() - before < 0.03 else 0
+
+
+def _processor_time() -> float:
+    """Seconds that all cores have worked since the machine started; 0 where the system does not tell."""
+    try:
+        first = Path("/proc/stat").read_text().splitlines()[0]
+    except OSError:
+        return 0.0
+    user, nice, system, _idle, _wait, irq, soft, *_ = map(int, first.split()[1:])
+    return (user + nice + system + irq + soft) / os.sysconf("SC_CLK_TCK")
+
+
 def one_round(entrant: Entrant, work: Path, label: str, pages: int) -> dict[str, Sample]:
     measured: dict[str, Sample] = {}
     try:
@@ -161,6 +184,7 @@ def one_round(entrant: Entrant, work: Path, label: str, pages: int) -> dict[str,
             if step.prepare:
                 step.prepare()
             touch_pages(work, pages)
+            wait_for_quiet()
             sample = run(step.job, work)
             size = step.target.stat().st_size if step.target.is_file() else 0
             measured[step.label] = replace(sample, size=size)

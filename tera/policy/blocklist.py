@@ -96,13 +96,16 @@ class BlockList:
 
     def contains(self, kind: Kind, value: bytes) -> bool:
         """Say whether the list names it. Raises BlocklistDigest or BadBlocklist for a page that was changed."""
-        wanted = blocked_id(kind, value)
-        number = bisect_right(self._firsts, wanted) - 1
+        return self.has(blocked_id(kind, value))
+
+    def has(self, id: bytes) -> bool:
+        """Say whether a `blocked_id` is on the list; raises what `contains` raises."""
+        number = bisect_right(self._firsts, id) - 1
         if number < 0:
             return False
         ids = self._page(number)
-        at = bisect_left(ids, wanted)
-        return at < len(ids) and ids[at] == wanted
+        at = bisect_left(ids, id)
+        return at < len(ids) and ids[at] == id
 
     def check(self, named: Iterable[Named]) -> None:
         """Return when the list names none of them. Raises Blocked, and what `contains` raises."""

@@ -44,8 +44,6 @@ def verify_log(log: Log, known: Iterable[Verifier], origin: str, *, kept: Iterab
     known = list(known)
     pinned = [open_checkpoint(data, known, origin) for data in kept]
     last, size = log.last_checkpoint(), log.size()  # in this order: what is added meanwhile does no harm
-    if last is not None and last.size > size:
-        raise BadLog(f"the log ends after {size:,} events, and there is a checkpoint of {last.size:,}")
     stored = (_open(signed, known, origin) for signed in _until(log.checkpoints(), size))
     marks = heapq.merge(stored, sorted(pinned, key=_size), key=_size)
     frontier = tree.Frontier()
@@ -59,9 +57,11 @@ def verify_log(log: Log, known: Iterable[Verifier], origin: str, *, kept: Iterab
         raise BadLog(f"event {frontier.size:,} is missing, and all after it")
     while mark is not None and mark.size == size:
         fits, count, mark = _compare(mark, frontier, fits), count + 1, next(marks, None)
-    if mark is not None or _has_hash(log, size):
-        more = f"there is a checkpoint of {mark.size:,}" if mark is not None else "there is the hash of another"
-        raise BadLog(f"the log ends after {size:,} events, and {more}")
+    beyond = mark or (last if last is not None and last.size > size else None)
+    if beyond is not None:
+        raise BadLog(f"the log ends after {size:,} events, and there is a checkpoint of {beyond.size:,}")
+    if _has_hash(log, size):
+        raise BadLog(f"the log ends after {size:,} events, and there is the hash of another")
     if size and not count:
         raise BadLog(f"no checkpoint vouches for any of the {size:,} events")
     return Whole(size, frontier.root(), fits, count)

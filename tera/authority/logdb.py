@@ -57,6 +57,8 @@ def _failures() -> Iterator[None]:
     try:
         yield
     except sqlite3.Error as error:
+        if str(error).startswith("Could not decode"):
+            raise BadLog("the log was changed: a text in it is not UTF-8") from None
         raise LogUnavailable(f"the log's database cannot be used: {error}") from None
 
 

@@ -3,17 +3,20 @@
     python -m fuzz.make_corpus
 
 The law of this file: a seed is made by the code that writes it in earnest, never by hand. Signatures are hedged,
-so the containers of `bytes` and the seed of `trailer` differ in every run; all else is the same.
+so the containers of `bytes`, the seeds of `blocklist`, and some of `envelope` and `trailer` differ in every run; all
+else is the same.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from fuzz import forge, fuzz_backup
 from fuzz.edits import Edit, Stage
+from fuzz.fuzz_envelope import SIGN
 from fuzz.fuzz_front import MARK
 from fuzz.samples import KEK, NOISE, SIGNER, SIGNER_NAME, TEXT, container, fixed_random
 from tera.codec import keyfile
@@ -29,6 +32,8 @@ from tera.format.index import IndexBuilder
 from tera.format.records import EntryHead, Manifest
 from tera.format.rules import Rule
 from tera.format.schedule import signed_message
+from tera.policy.blockfile import Kind, blocked_id, build_blocklist
+from tera.policy.envelope import FROZEN, first_envelope, pack_policy, sign_envelope
 from tera.wire import bech32, canonical, zstd
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -141,6 +146,28 @@ def trailer_seeds() -> Seeds:
     yield "found-short-tail", b"\0" + trailer.pack_tail(9_000, 90)[:-4]
 
 
+def blocklist_seeds() -> Seeds:
+    for count in (0, 2, 130):
+        ids = [blocked_id(Kind.SIGNER, at.to_bytes(32, "big")) for at in range(count)]
+        made = build_blocklist(ids, SIGNER, list_id=bytes(16), version=3, issued=900, expires=1_100)
+        yield f"ids-{count}", b"\0" + made
+        yield f"resigned-{count}", b"\1" + made
+        yield f"refitted-{count}", b"\2" + made
+        yield f"resized-{count}", b"\3" + made[:-1]
+
+
+def envelope_seeds() -> Seeds:
+    for name, rules in (("rules", RULES), ("none", None), ("frozen", FROZEN)):
+        first = first_envelope(bytes(16), rules, now=900, expires=1_100, container_id=bytes(16))
+        yield f"first-{name}", bytes((16,)) + pack_policy(sign_envelope(first, [SIGNER]))
+        yield f"signed-{name}", bytes((SIGN | 16,)) + first.pack()
+        later = replace(first, version=3, previous=NOISE[:32], container_id=None)
+        yield f"later-{name}", bytes((SIGN | 16 | 2 << 2 | 3,)) + later.pack()
+    yield "expired", bytes((SIGN,)) + first.pack()
+    unsigned = replace(sign_envelope(first, [SIGNER]), signatures=())
+    yield "stripped", bytes((16,)) + pack_policy(unsigned)
+
+
 def backup_seeds() -> Seeds:
     section = fuzz_backup.BYTES[fuzz_backup.START : fuzz_backup.STOP]
     head = fuzz_backup.LABEL + fuzz_backup.FRONT.bind + fuzz_backup.START.to_bytes(8, "big")
@@ -170,9 +197,11 @@ def container_seeds() -> Seeds:
 SEEDS = {
     "backup": backup_seeds,
     "bech32": bech32_seeds,
+    "blocklist": blocklist_seeds,
     "bytes": bytes_seeds,
     "canonical": canonical_seeds,
     "container": container_seeds,
+    "envelope": envelope_seeds,
     "front": front_seeds,
     "index": index_seeds,
     "keyfile": keyfile_seeds,

@@ -114,8 +114,11 @@ class List:
     hashes: list[bytes]
 
     def has(self, kind: int, value: bytes) -> bool:
-        """Whether the list names it, by the page on which it would stand."""
-        wanted = H(b"tera/v1/blocked\0" + be(kind, 1) + value)
+        """Whether the list names it."""
+        return self.has_id(H(b"tera/v1/blocked\0" + be(kind, 1) + value))
+
+    def has_id(self, wanted: bytes) -> bool:
+        """Whether the id is on the page on which it would stand."""
         candidates = [at for at, first in enumerate(self.firsts) if first <= wanted]
         if not candidates:
             return False

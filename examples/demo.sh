@@ -18,8 +18,8 @@ run() { printf '%s$ %s%s\n' "$dim" "$1" "$plain"; eval "$1"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 
 # Real files: this project's own text and code as a folder tree, with the names and sizes that go wrong first.
-mkdir -p docs/code docs/empty-folder
-cp "$project"/*.md "$project"/spec/*.md docs/
+mkdir -p docs/code docs/spec docs/empty-folder
+cp "$project"/*.md docs/ && cp "$project"/spec/*.md docs/spec/
 (cd "$project" && find tera -name '*.py' | while read -r file; do
   mkdir -p "$room/docs/code/$(dirname "$file")" && cp "$file" "$room/docs/code/$file"
 done)

@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fuzz fuzz-install vectors clean
+.PHONY: help demo test check bench contexts fuzz fuzz-install vectors clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg an
 		--benchmark-only --benchmark-columns=median,iqr,ops
 	@$(bin)/python benchmarks/compare.py $(BENCH_ARGS)
 
+contexts: $(dev) ## a million random requests: does each rule decide as its text says
+	@TERA_CONTEXTS=1000000 $(bin)/python -m pytest tests/policy/test_evaluate.py -k many_random_contexts
+
 fuzz: fuzz-install ## run the fuzz targets for FUZZ_SECONDS (60) in all
 	@$(bin)/python -m fuzz.run --seconds $(FUZZ_SECONDS)
 
@@ -50,6 +53,8 @@ fuzz-install: $(VENV)/.fuzz-installed
 
 vectors: $(dev) ## make the specification's vectors and worked example again
 	@$(bin)/python -m spec.vectors.generate
+	@$(bin)/python -m spec.vectors.policy.generate
+	@$(bin)/python -m spec.vectors.audit.generate
 	@$(bin)/python -m spec.vectors.example
 
 clean: ## remove the environment, the caches and what runs have left

@@ -194,6 +194,37 @@ def container_seeds() -> Seeds:
             yield f"{stage.name.lower()}-{how}", bytes((1 + how % 2, 0)) + edit.pack()
 
 
+def rule_seeds() -> Seeds:
+    far = 253_402_300_799
+    packed: dict[str, list[list[canonical.Packable]]] = {
+        "who": [["downloadable", False], ["opens", 2], ["recipients", ["*@b.c", "a@b.c"]]],
+        "where": [
+            ["geo", {"allow": ["/DE//", "EU///"], "block": ["/DE/BY/münchen"]}],
+            ["ip", {"allow": ["10.0.0.0-10.0.0.2", "192.0.1.0/255.0.255.0", "::/0"], "block": ["10.0.0.1"]}],
+        ],
+        "when": [["first_open_for", 3], ["offline_for", 60], ["time", {"end": far, "start": 0}]],
+        "device": [["device", {"allow": [bytes(32)]}], ["mac", {"allow": ["00:00:00:00:00:01"]}]],
+        "duties": [
+            ["obligations", {"watermark": {"text": "x"}}],
+            ["require_fresh_blocklist", 9],
+            ["require_signature", True],
+        ],
+        "entry": [
+            ["entry", [["**/x", "rights", ["view"]], ["a/*", "time", {"end": 9}]]],
+            ["rights", ["print", "view"]],
+        ],
+        "unknown": [["unknown", 1]],
+    }
+    for name, rules in packed.items():
+        yield name, b"\0" + canonical.pack(rules)
+    drm = b'{"dynamic": true, "geo": {"allow": [{"country": "UK", "city": "London"}]}}'
+    yield "nested", b'\1{"container": {"password": "x", "drm": ' + drm + b"}}"
+    time, ip = b'{"end": "2031-01-01T00:00:00.5+02:00"}', b'{"block": ["192.*.1.*", "10.0.0.9/24"]}'
+    yield "flat", b'\2{"recipients": [], "time": ' + time + b', "ip": ' + ip + b"}"
+    files = b'{"drm": {"entry": {"*": {"rights": ["view"]}}}, "files": {"a*": {"type": "x", "downloadable": false}}}'
+    yield "files", b"\1" + files
+
+
 SEEDS = {
     "backup": backup_seeds,
     "bech32": bech32_seeds,
@@ -207,6 +238,7 @@ SEEDS = {
     "keyfile": keyfile_seeds,
     "paths": path_seeds,
     "records": record_seeds,
+    "rules": rule_seeds,
     "trailer": trailer_seeds,
     "zstd": zstd_seeds,
 }

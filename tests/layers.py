@@ -37,9 +37,12 @@ ORDER = (
 DOORS = {
     "blake3": "tera.crypto.hashes",
     "click": "tera.cli",
+    "countryinfo": "tera.policy.countries",
     "cryptography": "tera.crypto",
+    "idna": "tera.policy.people",
     "msgpack": "tera.wire.canonical",
     "pqcrypto": "tera.crypto.pq",
+    "pycountry": "tera.policy.countries",
     "zstandard": "tera.wire.zstd",
 }
 """Third-party package: the module, or the package of modules, that alone imports it."""

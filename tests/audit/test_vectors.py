@@ -43,6 +43,10 @@ def consistency(text: Text, case: Text) -> str:
     return verdict(lambda: tree.verify_consistency(case["old"], case["new"], proof, *roots))
 
 
+def keys(text: Text, case: Text) -> str:
+    return verdict(lambda: parse_verifier(case["key"]))
+
+
 def checkpoints(text: Text, case: Text) -> str:
     known = [parse_verifier(text["keys"][name]) for name in case["known"]]
     return verdict(lambda: open_checkpoint(B(case["checkpoint"]), known, text["origin"]))
@@ -91,6 +95,7 @@ def load(name: str) -> Text:
 DOORS: dict[str, tuple[str, Callable[[Text, Text], str], int]] = {
     "inclusion": ("tree", inclusion, 48),
     "consistency": ("tree", consistency, 58),
+    "keys": ("keys", keys, 20),
     "checkpoints": ("checkpoints", checkpoints, 40),
     "events": ("events", events, 50),
     "proofs": ("proofs", proofs, 20),
@@ -121,5 +126,5 @@ def test_the_roots_are_those_of_the_leaves() -> None:
 
 def test_the_vectors_come_out_again() -> None:
     made = generate.made()
-    assert len(made) == 6
+    assert len(made) == 7
     assert [path.name for path, text in made.items() if path.read_text("utf-8") != text] == []

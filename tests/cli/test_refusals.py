@@ -273,7 +273,7 @@ def test_a_link_in_the_target_is_not_followed(tera: Tera, room: Room, tmp_path: 
         ("{", "m.json: the manifest is not JSON: line 1"),
         ('{"drm": {}}', "m.json: the manifest's drm is empty"),
         ('{"drm": {"open": 1}}', "unknown rule 'open'"),
-        ('{"drm": {"time": {"end": 0.5}}}', "integers only"),
+        ('{"drm": {"time": {"end": 0.5}}}', "m.json: drm.time.end is not a string"),
     ],
 )
 def test_a_manifest_that_is_wrong_is_refused(tera: Tera, room: Room, tmp_path: Path, text: str, words: str) -> None:

@@ -12,7 +12,7 @@ from tera.errors import Denied, UnsupportedRule
 from tera.format.core import DynamicRules, NoRules, RulesPlace, SealedRules, StaticRules
 from tera.format.rules import Rule
 from tera.policy.decide import decide, decide_public
-from tera.policy.manifest import VOCABULARY
+from tera.policy.vocabulary import NAMES
 
 values: st.SearchStrategy[Any] = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.integers())
 rules = st.builds(Rule, st.from_regex("[a-z][a-z0-9_]{0,63}", fullmatch=True), values)
@@ -29,7 +29,7 @@ def test_any_rule_is_refused(found: list[Rule]) -> None:
         decide_public(StaticRules(tuple(found)))
 
 
-@pytest.mark.parametrize("name", VOCABULARY)
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [None, True, False, 0, {}, []])
 def test_a_rule_that_can_be_sealed_is_refused_even_where_it_seems_to_forbid_nothing(name: str, value: Any) -> None:
     with pytest.raises(UnsupportedRule):

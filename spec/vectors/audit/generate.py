@@ -12,11 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from spec.vectors.audit import leaves, signed, trees
+from spec.vectors.audit import leaves, signed, trees, verifiers
 from spec.vectors.audit.maker import FOLDER, ONCE, Maker, Text
 
 PARTS: Final[dict[str, Callable[[Maker], Text]]] = {
     "tree": trees.trees,
+    "keys": verifiers.keys,
     "checkpoints": signed.checkpoints,
     "events": leaves.events,
     "proofs": signed.proofs,

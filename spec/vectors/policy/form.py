@@ -1,18 +1,6 @@
 """A vector of `policy.md` as a file: `key: value` lines, an empty line, and the bytes of a POLICY body or a block list.
 
-    vector: tera-envelope/1 | tera-blocklist/1
-    section, comment: what it shows
-    result: a code, or success
-    now: seconds since 1970
-    mark: signer name version hash      what the reader remembers; may be repeated, like the next
-    new-mark: signer name version hash  what it has to remember afterwards and did not before
-    id, pid, min, auth: of CORE         envelopes; auth may be repeated
-    rules: canonical msgpack            envelopes, with success
-    trusted: fingerprint                block lists; may be repeated
-    stale: refuse | allow               block lists
-    look: kind value on | off | code    block lists, with success; may be repeated
-
-Bytes are in hexadecimal digits. Size, hash and form of the body are as in the vectors of containers.
+The law of this file: a vector has one text, which `README.md` describes; nothing here knows what is inside a body.
 """
 
 from __future__ import annotations

@@ -134,7 +134,11 @@ class Pipeline:
         with self._taking:
             while True:
                 if self._series is not None:
-                    work = None if self._failure else next(self._series, None)
+                    try:
+                        work = None if self._failure else next(self._series, None)
+                    except BaseException as error:  # else what is missing would look like the end
+                        self._fail(self._count, error)
+                        work = None
                     if work is not None:
                         self._count += 1
                         return self._count - 1, work, False

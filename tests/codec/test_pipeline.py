@@ -361,3 +361,14 @@ def test_an_interrupt_in_the_waiting_thread_passes_through() -> None:
             signal.signal(signal.SIGINT, old)
             go.set()
         assert ended(pipeline.cancel) is None
+
+
+@pytest.mark.parametrize("workers", WORKERS)
+def test_a_series_that_fails_to_go_on_is_an_error_and_not_its_end(workers: int) -> None:
+    def works() -> Iterator[Work]:
+        yield nothing
+        raise Wrong("no more")
+
+    pipeline = Pipeline(workers=workers)
+    pipeline.submit_all(works())
+    assert isinstance(ended(pipeline.close), Wrong)

@@ -28,7 +28,7 @@ from tera.audit.events import Event
 from tera.audit.log import keys_of
 from tera.audit.notekeys import log_signers
 from tera.audit.proof import open_proof, prove
-from tera.authority.logdb import SqliteLog, connect, transaction
+from tera.state.logdb import SqliteLog, connect, transaction
 from tera.crypto.signing import SigningKey
 
 EVENTS = int(os.environ.get("TERA_BENCH_EVENTS", "1000000"))

@@ -87,7 +87,7 @@ def seal(base: Base, edits: list[Edit]) -> bytes:
     for edit in by_stage[Stage.CORE_BYTES]:
         core_map = edit.poke(core_map)
     keys = KeySchedule(FILE_KEY, core_hash(core_map))
-    prefix = front.build_prefix(base.core, keys, core_map)
+    prefix = front.build_prefix(keys, core_map)
     sections = [prefix[: len(s.PREAMBLE)], prefix[len(s.PREAMBLE) :], _access(keys, by_stage[Stage.ACCESS])]
     found = _edited(list(base.records), by_stage)
     plain = b"".join(map(_packed, found))

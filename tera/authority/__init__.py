@@ -1,1 +1,1 @@
-"""The authority: what decides, records and releases, and the databases below it."""
+"""The authority: it decides, records, and only then releases its share of a key."""

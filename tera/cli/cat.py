@@ -10,10 +10,11 @@ from collections.abc import Sequence
 
 import click
 
+from tera.cli.config import Asking
 from tera.cli.containers import open_container
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import AT_LEAST_0, FILE, opening_options, signer_option
+from tera.cli.options import AT_LEAST_0, FILE, asking_options, opening_options, signer_option
 from tera.cli.outputs import file_output
 from tera.errors import BadInput
 
@@ -25,10 +26,17 @@ _STEP = 4 << 20
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @opening_options
 @signer_option
+@asking_options
 @click.option("--offset", metavar="N", type=AT_LEAST_0, help="Start at this byte of the file.")
 @click.option("--length", metavar="N", type=AT_LEAST_0, help="Stop after so many bytes.")
 def command(
-    file: str, names: tuple[str, ...], keys: Opening, signers: Sequence[bytes], offset: int | None, length: int | None
+    file: str,
+    names: tuple[str, ...],
+    keys: Opening,
+    signers: Sequence[bytes],
+    asking: Asking,
+    offset: int | None,
+    length: int | None,
 ) -> None:
     """Write the files NAME of a container to standard output, one after the other.
 
@@ -38,7 +46,7 @@ def command(
     ranged = offset is not None or length is not None
     if ranged and len(names) > 1:
         raise click.UsageError("--offset and --length are of one file")
-    with open_container(file, keys.load, signers) as container:
+    with open_container(file, keys.load, signers, asking, "extract") as container:
         for name in names:
             if container.entry(name).is_dir:
                 raise BadInput(f"{name!r} is a folder")

@@ -18,8 +18,10 @@ from tera.cli.talk import say
 from tera.errors import InputUnavailable, NoSuchEntry
 
 if TYPE_CHECKING:
+    from tera.cli.config import Asking
     from tera.codec.reader import Container
     from tera.codec.recipients import Identity
+    from tera.policy.context import Action
 
 Source = str | BinaryIO
 BACKUP: Final = ".tera-access"
@@ -27,16 +29,20 @@ BACKUP: Final = ".tera-access"
 
 
 @contextmanager
-def open_container(path: str, load: Callable[[], list[Identity]], signers: Sequence[bytes]) -> Iterator[Container]:
-    """Open what `path` names. `load` gives the identities: asked for only when the file is there."""
+def open_container(
+    path: str, load: Callable[[], list[Identity]], signers: Sequence[bytes], asking: Asking, action: Action
+) -> Iterator[Container]:
+    """Open what `path` names, for `action`. `load` gives the identities: asked for only when the file is there."""
     from tera.codec import pipe
+    from tera.codec.gate import Gate
     from tera.codec.reader import Container
 
     with raw(path) as source:
+        gate = Gate(asking.context(action), asking.config(), signers=signers)
         identities = load()
         with (
-            pipe.spool(source, identities) if _is_pipe(source) else nullcontext(source) as readable,
-            Container(readable, identities, signers=signers) as container,
+            pipe.spool(source, identities, gate) if _is_pipe(source) else nullcontext(source) as readable,
+            Container(readable, identities, signers=signers, gate=gate) as container,
         ):
             yield container
 

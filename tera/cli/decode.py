@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 import click
 
 from tera.cli import show
+from tera.cli.config import Asking
 from tera.cli.containers import below, open_container, raw
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import FILE, json_option, opening_options, quiet_option, signer_option
+from tera.cli.options import FILE, asking_options, json_option, opening_options, quiet_option, signer_option
 from tera.cli.outputs import write_json
 from tera.cli.progress import Progress
 from tera.cli.talk import tell
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @click.option("-C", "--directory", metavar="DIR", default=".", help="Write into this folder. Default: the current one.")
 @opening_options
 @signer_option
+@asking_options
 @click.option("-f", "--force", is_flag=True, help="Replace files that are there.")
 @click.option("--rename", is_flag=True, help="Rename what this file system cannot hold, instead of refusing it.")
 @click.option("--stream", is_flag=True, help="Write files as they come, before the container's end is verified.")
@@ -43,6 +45,7 @@ def command(
     directory: str,
     keys: Opening,
     signers: Sequence[bytes],
+    asking: Asking,
     force: bool,
     rename: bool,
     stream: bool,
@@ -59,9 +62,9 @@ def command(
         if stream:
             if names or rename:
                 raise click.UsageError("--stream takes everything, under the names that come")
-            found = _stream(file, directory, keys, signers, force, progress)
+            found = _stream(file, directory, keys, signers, asking, force, progress)
         else:
-            with open_container(file, keys.load, signers) as container:
+            with open_container(file, keys.load, signers, asking, "extract") as container:
                 wanted = below(container.paths, names) if names else None
                 progress.total = container.size if wanted is None else sum(container.entry(one).size for one in wanted)
                 found = _extract(container, directory, wanted, force=force, rename=rename, progress=progress)
@@ -89,11 +92,25 @@ def _extract(
 
 
 def _stream(
-    file: str, directory: str, keys: Opening, signers: Sequence[bytes], force: bool, progress: Progress
+    file: str,
+    directory: str,
+    keys: Opening,
+    signers: Sequence[bytes],
+    asking: Asking,
+    force: bool,
+    progress: Progress,
 ) -> Extracted:
     from tera.codec.decode import decode
 
     with raw(file) as source, open(source, "rb") if isinstance(source, str) else nullcontext(source) as piped:
         return decode(
-            piped, directory, keys.load(), signers=signers, stream=True, force=force, progress=progress.callback
+            piped,
+            directory,
+            keys.load(),
+            signers=signers,
+            context=asking.context("extract"),
+            config=asking.config(),
+            stream=True,
+            force=force,
+            progress=progress.callback,
         )

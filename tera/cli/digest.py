@@ -9,10 +9,11 @@ import os
 
 import click
 
+from tera.cli.config import Asking
 from tera.cli.containers import open_container, sealed_file
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import FILE, json_option, opening_options, quiet_option
+from tera.cli.options import FILE, asking_options, json_option, opening_options, quiet_option
 from tera.cli.outputs import write, write_json
 from tera.cli.progress import Progress
 
@@ -21,9 +22,10 @@ from tera.cli.progress import Progress
 @click.argument("file", metavar="FILE", type=FILE)
 @click.option("--content", is_flag=True, help="The digest of what is inside: needs a key, and is as secret.")
 @opening_options
+@asking_options
 @json_option
 @quiet_option
-def command(file: str, content: bool, keys: Opening, as_json: bool, quiet: bool) -> None:
+def command(file: str, content: bool, keys: Opening, asking: Asking, as_json: bool, quiet: bool) -> None:
     """Print a container's digest: the name by which it is looked up.
 
     It needs no key and stays the same when recipients change. --content prints another one, which is equal for the
@@ -31,7 +33,7 @@ def command(file: str, content: bool, keys: Opening, as_json: bool, quiet: bool)
     """
     once([file, *keys.stdin])
     if content:
-        with open_container(file, keys.load, ()) as container:
+        with open_container(file, keys.load, (), asking, "view") as container:
             name, found = "content_digest", container.content_digest.hex()
     else:
         from tera.codec.inspect import digest

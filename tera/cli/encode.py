@@ -18,14 +18,17 @@ from tera.cli import show
 from tera.cli.failures import SKIPPED
 from tera.cli.inputs import STDIN, once, read_file, stdin
 from tera.cli.keys import Sealing, signing_keys
-from tera.cli.options import FILE, json_option, quiet_option, sealing_options
+from tera.cli.options import FILE, authority_option, json_option, quiet_option, sealing_options
 from tera.cli.outputs import binary_output, write_json
 from tera.cli.progress import Progress
 from tera.cli.talk import say, tell
 from tera.errors import BadInput, BadPath, OutputExists
 
 if TYPE_CHECKING:
+    from tera.codec.authorities import AuthorityKey
     from tera.codec.encoder import Sealed
+    from tera.codec.header import Dynamic
+    from tera.policy.manifest import ManifestRules
 
 _MANIFEST = 16 << 20
 
@@ -37,6 +40,16 @@ _MANIFEST = 16 << 20
 @sealing_options
 @click.option("--manifest", metavar="FILE", type=FILE, help="A JSON text to seal with it; rules come from its `drm`.")
 @click.option("--sealed-rules", is_flag=True, help="Let only recipients read the rules.")
+@authority_option
+@click.option("--dynamic", is_flag=True, help="Let the rules change later; --policy-key signs the first version.")
+@click.option("--policy-key", "policy_keys", metavar="FILE", multiple=True, type=FILE, help="Who may change them.")
+@click.option(
+    "--policy-days",
+    metavar="N",
+    type=click.IntRange(1, 36_500),
+    default=90,
+    help="How long it holds. Default: 90.",
+)
 @click.option("--tag", "tags", metavar="TEXT", multiple=True, help="A tag that recipients see.")
 @click.option("--public", is_flag=True, help="Let everybody see the tags.")
 @click.option("--sign-key", "sign_keys", metavar="FILE", multiple=True, type=FILE, help="Sign with the keys in it.")
@@ -54,6 +67,10 @@ def command(
     keys: Sealing,
     manifest: str | None,
     sealed_rules: bool,
+    authorities: Sequence[AuthorityKey],
+    dynamic: bool,
+    policy_keys: tuple[str, ...],
+    policy_days: int,
     tags: tuple[str, ...],
     public: bool,
     sign_keys: tuple[str, ...],
@@ -68,18 +85,20 @@ def command(
     Whoever has the secret key of one of the recipients can open it: -r names a public key, -R a file of them, -p
     a passphrase; with --all-of all of them are needed together. Links and special files in a folder are skipped.
     """
-    once([*paths, *keys.stdin, *sign_keys, manifest])
+    once([*paths, *keys.stdin, *sign_keys, *policy_keys, manifest])
     target = binary_output(output, "a container")
     if as_json and not isinstance(target, str):
         raise click.UsageError("--json answers on standard output, where the container is: name a file with -o")
     _check_names(paths, stdin_name)
     if isinstance(target, str):
         _check_output(paths, target, force=force)
-    text, rules = _manifest(manifest, sealed=sealed_rules)
+    asked = _manifest(manifest, sealed=sealed_rules)
     options: dict[str, Any] = {
-        "manifest": text,
-        "rules": rules,
+        "manifest": asked.text,
+        "rules": asked.rules,
         "sealed_rules": sealed_rules,
+        "dynamic": _dynamic(dynamic or bool(asked.dynamic), policy_keys, policy_days),
+        "authorities": authorities,
         "tags": () if public else tags,
         "public_tags": tags if public else (),
         "signers": signing_keys(sign_keys),
@@ -87,7 +106,7 @@ def command(
         "padding": pad == "padme",
         "force": force,
     }
-    options["recipients"] = keys.load()
+    options["recipients"] = _with_password(keys.load(), asked.password)
     with Progress("sealing", quiet=quiet) as progress:
         progress.measure(path for path in paths if path != STDIN)
         sealed = _seal(paths, stdin_name, target, options, progress)
@@ -109,20 +128,40 @@ def _seal(paths: Sequence[str], stdin_name: str, target: Any, options: dict[str,
     return encode(sources, target, on_skip=lambda path, reason: None, progress=progress.callback, **options)
 
 
-def _manifest(path: str | None, *, sealed: bool) -> tuple[bytes, list[list[Any]] | None]:
-    """Return the manifest as it is, and the rules in it."""
-    text, rules = b"", None
-    if path is not None:
-        from tera.policy.manifest import rules_from_manifest
+def _manifest(path: str | None, *, sealed: bool) -> ManifestRules:
+    """Return what the manifest asks for."""
+    from tera.policy.manifest import ManifestRules, read_manifest
 
-        text = read_file(path, _MANIFEST, "a manifest")
+    found = ManifestRules(None, b"")
+    if path is not None:
         try:
-            rules = rules_from_manifest(text)
+            found = read_manifest(read_file(path, _MANIFEST, "a manifest"))
         except BadInput as error:
             raise BadInput(f"{path}: {error}", hint=error.hint) from None
-    if sealed and rules is None:
+    if sealed and found.rules is None:
         raise click.UsageError("--sealed-rules: there are no rules; a --manifest has them in `drm`")
-    return text, rules
+    return found
+
+
+def _dynamic(wanted: bool, keys: Sequence[str], days: int) -> Dynamic | None:
+    if not wanted:
+        if keys:
+            raise click.UsageError("--policy-key: the rules cannot change without --dynamic")
+        return None
+    if not keys:
+        raise click.UsageError("rules that can change need a --policy-key: who may change them")
+    from tera.codec.header import Dynamic
+
+    return Dynamic(signing_keys(keys), days * 86_400)
+
+
+def _with_password(found: Sequence[Any], password: str | None) -> list[Any]:
+    """Return the recipients, each of whom needs the manifest's password too, if there is one."""
+    if password is None:
+        return list(found)
+    from tera.codec.recipients import Passphrase
+
+    return [[*(one if isinstance(one, Sequence) else [one]), Passphrase(password)] for one in found]
 
 
 def _check_names(paths: Sequence[str], stdin_name: str) -> None:

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tera.cli import show
+from tera.cli.config import Asking
 from tera.cli.containers import below, open_container
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import FILE, json_option, opening_options, signer_option
+from tera.cli.options import FILE, asking_options, json_option, opening_options, signer_option
 from tera.cli.outputs import write, write_json
 
 if TYPE_CHECKING:
@@ -30,16 +31,23 @@ if TYPE_CHECKING:
 @click.option("-l", "--long", is_flag=True, help="With permissions, size in bytes, and time.")
 @opening_options
 @signer_option
+@asking_options
 @json_option
 def command(
-    file: str, names: tuple[str, ...], long: bool, keys: Opening, signers: Sequence[bytes], as_json: bool
+    file: str,
+    names: tuple[str, ...],
+    long: bool,
+    keys: Opening,
+    signers: Sequence[bytes],
+    asking: Asking,
+    as_json: bool,
 ) -> None:
     """List what is in a container: everything, or the files and folders NAME.
 
     --json also gives the manifest, the tags, the rules, the signers, and the BLAKE3 digest of each file.
     """
     once([file, *keys.stdin])
-    with open_container(file, keys.load, signers) as container:
+    with open_container(file, keys.load, signers, asking, "view") as container:
         entries: Sequence[Entry] = container.entries
         if names:
             entries = [container.entry(path) for path in below(container.paths, names)]

@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import click
 
-from tera.cli.keys import Opening, Sealing, fingerprints
+from tera.cli.config import Asking
+from tera.cli.inputs import read_file
+from tera.cli.keys import KEY_FILE, Opening, Sealing, fingerprints
 from tera.cli.passphrase import PassphraseSource
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,6 +43,17 @@ _ANONYMOUS = click.option("--anonymous", is_flag=True, help="Leave out the hints
 _SIGNER = click.option(
     "--signer", metavar="KEY", multiple=True, help="Must be signed by this: a file, terasign1..., or a fingerprint."
 )
+_AUTHORITY = click.option(
+    "--authority", metavar="FILE", multiple=True, type=FILE, help="Give a share to this authority: its two public keys."
+)
+_ASKING = (
+    click.option("--config", metavar="FILE", type=FILE, help="Whom to trust and to ask. Default: $TERA_CONFIG."),
+    click.option("--viewer", metavar="ADDRESS", help="Who opens it: name@example.org."),
+    click.option("--ip", metavar="ADDRESS", help="From which network address."),
+    click.option("--place", metavar="COUNTRY[/...]", help="From where: DE, DE/BY, DE/BY/Munich."),
+    click.option("--fulfil", metavar="ID", multiple=True, help="An obligation of the rules that you will fulfil."),
+    click.option("--lease", is_flag=True, help="Ask the authority for a lease, to open it later without network."),
+)
 _JSON = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 _QUIET = click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
 
@@ -69,6 +82,40 @@ def signer_option(function: _F) -> _F:
         return function(*args, signers=fingerprints(signer), **others)
 
     return _together(loaded, [_SIGNER])  # type: ignore[return-value]
+
+
+def authority_option(function: _F) -> _F:
+    """Add `--authority`; the verb gets `authorities`, a list of `AuthorityKey`."""
+
+    @functools.wraps(function)
+    def loaded(*args: Any, authority: tuple[str, ...], **others: Any) -> Any:
+        found = []
+        if authority:
+            from tera.codec.authorities import load_authority
+
+            found = [load_authority(read_file(one, KEY_FILE, "an authority's keys"), where=one) for one in authority]
+        return function(*args, authorities=found, **others)
+
+    return _together(loaded, [_AUTHORITY])  # type: ignore[return-value]
+
+
+def asking_options(function: _F) -> _F:
+    """Add `--config`, `--viewer` and so on; the verb gets `asking`, an `Asking`."""
+
+    @functools.wraps(function)
+    def gathered(
+        *args: Any,
+        config: str | None,
+        viewer: str | None,
+        ip: str | None,
+        place: str | None,
+        fulfil: tuple[str, ...],
+        lease: bool,
+        **others: Any,
+    ) -> Any:
+        return function(*args, asking=Asking(config, viewer, ip, place, fulfil, lease), **others)
+
+    return _together(gathered, _ASKING)  # type: ignore[return-value]
 
 
 def opening_options(function: _F) -> _F:

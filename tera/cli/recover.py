@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 from tera.cli import show
+from tera.cli.config import Asking
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import json_option, opening_options, quiet_option
+from tera.cli.options import asking_options, json_option, opening_options, quiet_option
 from tera.cli.outputs import write_json
 from tera.cli.talk import say, tell
 from tera.errors import BadRoot
@@ -29,10 +30,11 @@ _SHOWN = 20
 @click.command(short_help="Undo an interrupted rewrap; save what is left of a damaged container.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @opening_options
+@asking_options
 @click.option("-C", "--directory", metavar="DIR", help="Save what can be verified into this folder.")
 @json_option
 @quiet_option
-def command(file: str, keys: Opening, directory: str | None, as_json: bool, quiet: bool) -> None:
+def command(file: str, keys: Opening, asking: Asking, directory: str | None, as_json: bool, quiet: bool) -> None:
     """Put back the recipients of a container whose rewrap in place was interrupted.
 
     With -i and -C: also write all files that can still be verified to DIR; those with holes get the ending .partial.
@@ -45,7 +47,7 @@ def command(file: str, keys: Opening, directory: str | None, as_json: bool, quie
     identities = keys.load(needed=directory is not None)
     if identities and directory is None:
         raise click.UsageError("a key is for saving files: name a folder with -C")
-    found = recover(file, identities, directory)
+    found = recover(file, identities, directory, context=asking.context("extract"), config=asking.config())
     if as_json:
         write_json(dataclasses.asdict(found))
     elif not quiet:

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tera.cli.config import Asking
 from tera.cli.containers import mode_of
 from tera.cli.inputs import once
 from tera.cli.keys import Opening, kek, public_keys
-from tera.cli.options import FILE, json_option, opening_options, quiet_option
+from tera.cli.options import FILE, asking_options, authority_option, json_option, opening_options, quiet_option
 from tera.cli.outputs import write_json
 from tera.cli.passphrase import PassphraseSource
 from tera.cli.talk import say, tell
 
 if TYPE_CHECKING:
+    from tera.codec.authorities import AuthorityKey
     from tera.codec.recipients import Recipient
 
 _REMOVED = "whoever was removed keeps what they have already; only a new container protects what comes after"
@@ -28,6 +30,7 @@ _REMOVED = "whoever was removed keeps what they have already; only a new contain
 @click.command(short_help="Change who may open a container; its payload stays.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @opening_options
+@asking_options
 @click.option("-r", "--recipient", metavar="KEY", multiple=True, help="Replace all recipients: this public key.")
 @click.option("-R", "--recipients-file", metavar="FILE", multiple=True, type=FILE, help="Replace all: the keys in it.")
 @click.option("--new-passphrase", is_flag=True, help="Replace all: a passphrase, asked for on the terminal.")
@@ -43,6 +46,7 @@ _REMOVED = "whoever was removed keeps what they have already; only a new contain
 @click.option("--remove", metavar="N", multiple=True, type=click.IntRange(min=0), help="Remove group N of `inspect`.")
 @click.option("--all-of", is_flag=True, help="The new ones open together only, not each by itself.")
 @click.option("--anonymous", is_flag=True, help="Leave out the hints that tell the new ones it is theirs.")
+@authority_option
 @click.option("-o", "--output", metavar="FILE", type=click.Path(), help="Write a copy here.")
 @click.option("-f", "--force", is_flag=True, help="Replace the output if it is there.")
 @click.option("--in-place", is_flag=True, help="Change the file itself.")
@@ -51,6 +55,7 @@ _REMOVED = "whoever was removed keeps what they have already; only a new contain
 def command(
     file: str,
     keys: Opening,
+    asking: Asking,
     recipient: tuple[str, ...],
     recipients_file: tuple[str, ...],
     new_passphrase: bool,
@@ -66,6 +71,7 @@ def command(
     remove: tuple[int, ...],
     all_of: bool,
     anonymous: bool,
+    authorities: Sequence[AuthorityKey],
     output: str | None,
     force: bool,
     in_place: bool,
@@ -103,6 +109,9 @@ def command(
         output=output,
         in_place=in_place,
         force=force,
+        authorities=authorities,
+        context=asking.context("rewrap"),
+        config=asking.config(),
     )
     groups = [list(members) for members in found.stanzas]
     if as_json:

@@ -11,10 +11,11 @@ from typing import Any
 import click
 
 from tera.cli import show
+from tera.cli.config import Asking
 from tera.cli.containers import sealed_file
 from tera.cli.inputs import once
 from tera.cli.keys import Opening
-from tera.cli.options import FILE, json_option, opening_options, quiet_option, signer_option
+from tera.cli.options import FILE, asking_options, json_option, opening_options, quiet_option, signer_option
 from tera.cli.outputs import write, write_json
 from tera.cli.progress import Progress
 
@@ -23,9 +24,10 @@ from tera.cli.progress import Progress
 @click.argument("file", metavar="FILE", type=FILE)
 @opening_options
 @signer_option
+@asking_options
 @json_option
 @quiet_option
-def command(file: str, keys: Opening, signers: Sequence[bytes], as_json: bool, quiet: bool) -> None:
+def command(file: str, keys: Opening, signers: Sequence[bytes], asking: Asking, as_json: bool, quiet: bool) -> None:
     """Check a whole container, and say what was checked and what was not.
 
     Without a key: structure, digest and signatures. With one (-i): every byte. A signature proves who signed only
@@ -35,7 +37,15 @@ def command(file: str, keys: Opening, signers: Sequence[bytes], as_json: bool, q
 
     once([file, *keys.stdin])
     with Progress("verifying", quiet=quiet) as progress, sealed_file(file) as source:
-        found = verify(source, keys.load(needed=False), signers=signers, progress=progress.callback).to_dict()
+        identities = keys.load(needed=False)
+        found = verify(
+            source,
+            identities,
+            signers=signers,
+            context=asking.context("view"),
+            config=asking.config(),
+            progress=progress.callback,
+        ).to_dict()
     if as_json:
         write_json(found)
     else:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import BinaryIO, cast
 
 from tera.codec import pipe
+from tera.codec.config import PLAIN, Config
 from tera.codec.extract import Extracted, extract
+from tera.codec.gate import ANYBODY, Gate
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
 from tera.codec.source import Readable, can_seek
@@ -19,6 +22,7 @@ from tera.codec.target import TargetFolder
 from tera.errors import BadInput
 from tera.format import limits
 from tera.format.limits import Limits
+from tera.policy.context import Context
 
 
 def decode(
@@ -27,6 +31,8 @@ def decode(
     identities: Sequence[Identity],
     *,
     signers: Sequence[bytes] = (),
+    context: Context = ANYBODY,
+    config: Config = PLAIN,
     names: Collection[str] | None = None,
     stream: bool = False,
     force: bool = False,
@@ -39,8 +45,10 @@ def decode(
     `names` are the entries to take, all if None. What exists is kept (OutputExists) unless `force`. Names
     that the target cannot hold are refused (UnsafeTarget) unless `rename`. A pipe is spooled, encrypted,
     and nothing is released before all of it has been verified; with `stream`, content is released as its
-    chunks verify, and a wrong end is an error after the output. Raises TeraError; no file is left partial.
+    chunks verify, and a wrong end is an error after the output. `context` and `config` are those of `tera.open`;
+    the action is `extract`. Raises TeraError; no file is left partial.
     """
+    gate = Gate(replace(context, action="extract"), config, signers=signers)
     if stream and rename:
         raise BadInput("a stream is taken under the names that come: it cannot be renamed")
     readable = source
@@ -48,7 +56,7 @@ def decode(
     if hasattr(source, "read") and (stream or not can_seek(cast(BinaryIO, source))):
         piped = cast(BinaryIO, source)
         if stream:
-            reading = pipe.Streaming(piped, identities, signers=signers, bounds=bounds)
+            reading = pipe.Streaming(piped, identities, gate, signers=signers, bounds=bounds)
             folder = TargetFolder(target, force=force)
             complete = False
             try:
@@ -56,11 +64,12 @@ def decode(
                 complete = True
             finally:
                 folder.close(complete=complete)
+                gate.close()
             return found
-        readable = spooled = pipe.spool(piped, identities)
+        readable = spooled = pipe.spool(piped, identities, gate)
     with (
         spooled or contextlib.nullcontext(),
-        Container(readable, identities, signers=signers, bounds=bounds) as container,
+        Container(readable, identities, signers=signers, bounds=bounds, gate=gate) as container,
     ):
         folder = TargetFolder(target, force=force)
         complete = False

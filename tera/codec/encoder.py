@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any, BinaryIO, Final, cast
 
 from tera.codec import header, sources
+from tera.codec.authorities import AuthorityKey
 from tera.codec.entries import Batch, LargeEntry, OpenFile, changed, squeeze
 from tera.codec.grouping import Recipients, as_groups, lock
 from tera.codec.output import FileOutput, Output, StreamOutput, existing_file
@@ -55,8 +56,10 @@ class Encoder:
     `output` is a path, which appears when the container is complete, or a file object that is open for
     writing bytes. Each of `recipients` may open alone; a sequence among them is an AND. `manifest` is a
     JSON text that is kept as given; `tags` are private, `public_tags` are not; `rules` are pairs of name
-    and value, readable by anyone, or only by recipients if `sealed_rules`. `signers` sign, and CORE says
-    that they must have. `on_skip` is told what was left out; without it, that is an error.
+    and value in the forms of spec/policy.md (`read_manifest` makes them from a manifest), readable by anyone,
+    or only by recipients if `sealed_rules`; with `dynamic` they can change. Each of `authorities` gets a share of
+    the key, and decides. `signers` sign, and CORE says that they must have. `on_skip` is told what was left out;
+    without it, that is an error.
 
     Raises TeraError; then nothing is left at `output` that was not there before.
     """
@@ -71,6 +74,8 @@ class Encoder:
         public_tags: Iterable[str] = (),
         rules: Sequence[Sequence[Any]] | None = None,
         sealed_rules: bool = False,
+        dynamic: header.Dynamic | None = None,
+        authorities: Sequence[AuthorityKey] = (),
         signers: Sequence[SigningKey] = (),
         compress: bool = True,
         padding: bool = True,
@@ -82,27 +87,33 @@ class Encoder:
         random: Random = system,
         workers: int | None = None,
     ) -> None:
-        groups = as_groups(recipients)
+        groups = as_groups(recipients, authorities)
         self._compress = compress
         self._on_skip = on_skip
         self._skipped: list[Skipped] = []
         self._signers = list(signers)
         now = time.time_ns()
-        self.core, core_map, packed = header.build(
+        created = now // 10**9 if created is None else created
+        self.core, core_map, packed, found = header.build(
             id=header.uuid7(now, random) if id is None else id,
-            created=now // 10**9 if created is None else created,
+            created=created,
             rules=rules,
             sealed_rules=sealed_rules,
+            dynamic=dynamic,
+            authorities=tuple(sorted(one.fingerprint for one in authorities)),
             public_tags=public_tags,
             tags=tags,
             manifest=manifest,
             signers=tuple(sorted({signer_fingerprint(key.public) for key in signers})),
             padding=padding,
+            random=random,
         )
+        policy = None if dynamic is None else dynamic.policy(self.core, found, created)
         file_key = random(FILE_KEY_LENGTH)
         keys = KeySchedule(file_key, core_hash(core_map))
-        prefix = front.build_prefix(self.core, keys, core_map)
-        head = prefix + front.build_access(lock(file_key, keys.bind, groups, random), keys, len(prefix))
+        prefix = front.build_prefix(keys, core_map, policy)
+        stanzas = lock(file_key, keys.bind, groups, random)
+        head = prefix + front.build_access(stanzas, keys, len(prefix), authorities=self.core.authorities)
         del file_key
         self._batch = Batch()
         self._files: list[OpenFile] = []

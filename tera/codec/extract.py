@@ -75,7 +75,8 @@ class Extraction:
     """Feeds blocks of DATA to a folder. `index`, if there is one, must agree with every record; if not, `seen`
     is the index of what was read, to be compared at the end.
 
-    `wanted` are the paths to write, all if None. `on_manifest` is called before anything is written.
+    `wanted` are the paths to write, all if None. `on_manifest` is called before anything is written, `on_entry`
+    with a path before a byte of it is.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Extraction:
         sealed: bool,
         padding: int,
         on_manifest: Callable[[Manifest], None],
+        on_entry: Callable[[str], None],
         index: Index | None = None,
         wanted: Collection[str] | None = None,
         bounds: Limits = limits.DEFAULT,
@@ -98,6 +100,7 @@ class Extraction:
         self._wanted = None if wanted is None else frozenset(wanted)
         self.missing = set(wanted or ())
         self._on_manifest = on_manifest
+        self._on_entry = on_entry
         self._bounds = bounds
         self._progress = progress or (lambda count: None)
         self._reader = RecordReader(sealed=sealed, padding=padding)
@@ -205,6 +208,8 @@ class Extraction:
             self._tree.add(head.path, is_file=head.type != DIRECTORY)
             self.seen.add(head.path.encode(), head.type, head.mode, head.mtime, length)
         wanted = self._wanted is None or head.path in self._wanted
+        if wanted:
+            self._on_entry(head.path)
         self.missing.discard(head.path)
         return _Out(head, position, wanted=wanted)
 
@@ -290,7 +295,11 @@ def extract(
     rename: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Extracted:
-    """Write entries of an open container to a folder. See `tera.decode`."""
+    """Write entries of an open container to a folder. See `tera.decode`.
+
+    What the rules deny of it is refused before anything is written.
+    """
+    container.gate.check_entries(container.paths if wanted is None else wanted)
     if wanted is not None:
         return _extract_some(container, folder, wanted, rename=rename, progress=progress)
     _check_output(container.size, container.bounds)
@@ -301,6 +310,7 @@ def extract(
         sealed=container.sealed_rules,
         padding=container.core.padding,
         on_manifest=lambda manifest: None,  # it was read, and decided on, when the container was opened
+        on_entry=lambda path: None,  # all were decided on above
         index=container.index,
         bounds=container.bounds,
         progress=progress,

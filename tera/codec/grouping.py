@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
-from tera.codec.recipients import Identity, Passphrase, Recipient
+from tera.codec.authorities import AuthorityKey
+from tera.codec.config import PLAIN
+from tera.codec.gate import ANYBODY, Gate
+from tera.codec.recipients import Identity, Passphrase, PublicKey, Recipient
 from tera.crypto.kdf import xor
 from tera.crypto.random import Random
 from tera.errors import BadInput, BadStanza, NoKey, WrongPassphrase
@@ -22,8 +25,13 @@ Recipients: TypeAlias = "Iterable[Recipient | Sequence[Recipient]]"
 """Each element may open alone; a sequence is an AND: all of its members are needed."""
 
 
-def as_groups(recipients: Recipients) -> list[list[Recipient]]:
-    """Return the recipients by group. Raises BadInput for none, or for an empty or too large group."""
+def as_groups(recipients: Recipients, authorities: Sequence[AuthorityKey] = ()) -> list[list[Recipient]]:
+    """Return the recipients by group, each with all `authorities`.
+
+    Raises BadInput for none, or for an empty or too large group, or an authority that comes twice.
+    """
+    if len({one.fingerprint for one in authorities}) < len(authorities):
+        raise BadInput("an authority is named twice")
     found = [list(item) if isinstance(item, Sequence) else [item] for item in recipients]
     if not all(hasattr(one, "wrap") for members in found for one in members):
         raise BadInput("a recipient is a key and not its text", hint="tera.parse_recipient makes one of a text")
@@ -33,6 +41,12 @@ def as_groups(recipients: Recipients) -> list[list[Recipient]]:
         raise BadInput(f"a group has 1 to {limits.STANZAS_IN_GROUP} recipients")
     if sum(map(len, found)) > limits.STANZAS:
         raise BadInput(f"there are more than {limits.STANZAS:,} recipients")
+    if authorities:
+        if len(authorities) > limits.AUTHORITIES:
+            raise BadInput(f"there are more than {limits.AUTHORITIES} authorities")
+        found = [[*members, *authorities] for members in found]
+        if max(map(len, found)) > limits.STANZAS_IN_GROUP or sum(map(len, found)) > limits.STANZAS:
+            raise BadInput("there are too many recipients with a share for each authority")
     passphrases = sum(isinstance(one, Passphrase) for members in found for one in members)
     if passphrases > limits.PASSPHRASE_STANZAS:
         raise BadInput(f"there are more than {limits.PASSPHRASE_STANZAS} passphrases")
@@ -51,12 +65,14 @@ def lock(
     return tuple(stanzas)
 
 
-def unlock(front: Front, identities: Sequence[Identity]) -> tuple[bytes, int]:
+def unlock(front: Front, identities: Sequence[Identity], gate: Gate | None = None) -> tuple[bytes, int]:
     """Return the file key and the group that gave it.
 
     What is cheap is tried first: groups with a passphrase come last, so that Argon2id runs only if no
-    other key opens. Raises BadStanza, WrongPassphrase or NoKey.
+    other key opens; and an authority is asked only when nothing else is missing, since that may count an open.
+    Raises BadStanza, WrongPassphrase, NoKey, and what `gate` does.
     """
+    gate = gate or Gate(ANYBODY, PLAIN)
     slow = [isinstance(identity, Passphrase) for identity in identities]
     fast_first = [identity for _, identity in sorted(zip(slow, identities, strict=True), key=lambda pair: pair[0])]
     changed: BadStanza | None = None
@@ -67,12 +83,14 @@ def unlock(front: Front, identities: Sequence[Identity]) -> tuple[bytes, int]:
         shares: list[bytes] = []
         missing = False
         # A passphrase comes last here too: it is worth Argon2id's time only if nothing else is missing.
-        for stanza in sorted(members, key=lambda stanza: stanza.type == access.ARGON2ID):
-            if stanza.type == access.ARGON2ID:
-                if missing:
-                    break
-                tried = tried or any(slow)
-            share, broken = _open_one(stanza, front.bind, fast_first)
+        for stanza in sorted(members, key=_cost):
+            if missing and _cost(stanza)[0]:
+                break
+            if stanza.type in access.AUTHORITY:
+                shares.append(gate.release(front, stanza))
+                continue
+            tried = tried or (stanza.type == access.ARGON2ID and any(slow))
+            share, broken = _open_one(stanza, front.bind, fast_first, gate)
             changed = changed or broken
             if share is None:
                 missing = True
@@ -87,9 +105,21 @@ def unlock(front: Front, identities: Sequence[Identity]) -> tuple[bytes, int]:
     raise NoKey("none of the keys at hand opens this container")
 
 
-def _open_one(stanza: Stanza, bind: bytes, identities: Sequence[Identity]) -> tuple[bytes | None, BadStanza | None]:
+def _cost(stanza: Stanza) -> tuple[int, bytes]:
+    """Sort by what a try costs: nothing; Argon2id's time; an open at an authority, in the order of fingerprints."""
+    if stanza.type in access.AUTHORITY:
+        return 2, stanza.params[0]
+    return int(stanza.type == access.ARGON2ID), b""
+
+
+def _open_one(
+    stanza: Stanza, bind: bytes, identities: Sequence[Identity], gate: Gate
+) -> tuple[bytes | None, BadStanza | None]:
     broken: BadStanza | None = None
     for identity in identities:
+        public = getattr(identity, "public", None)
+        if isinstance(public, PublicKey) and public.kem.type == stanza.type:
+            gate.check_key(public.fingerprint)
         try:
             share = identity.unwrap(stanza, bind)
         except BadStanza as error:
@@ -100,12 +130,17 @@ def _open_one(stanza: Stanza, bind: bytes, identities: Sequence[Identity]) -> tu
     return None, broken
 
 
-def open_front(front: Front, identities: Sequence[Identity]) -> tuple[KeySchedule, bytes, int]:
-    """Unlock, check KC and the MAC of ACCESS; return the keys, the file key and the group that opened.
+def open_front(
+    front: Front, identities: Sequence[Identity], gate: Gate | None = None
+) -> tuple[KeySchedule, bytes, int]:
+    """Steps 2 to 4: what needs no key; unlock; KC and the MAC of ACCESS.
 
-    Raises what `unlock` does, KeyCommitment and AccessMac.
+    Returns the keys, the file key and the group that opened. Raises what `Gate.check_front` and `unlock` do,
+    KeyCommitment and AccessMac.
     """
-    file_key, group = unlock(front, identities)
+    gate = gate or Gate(ANYBODY, PLAIN)
+    gate.check_front(front)
+    file_key, group = unlock(front, identities, gate)
     keys = KeySchedule.checked(file_key, front.h_core, front.commitment)
     front.check_access(keys)
     return keys, file_key, group

@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from tera.codec.config import PLAIN, Config
+from tera.codec.gate import ANYBODY
 from tera.codec.layout import Signer, check_payload, check_signatures, find_trailer
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
@@ -24,6 +26,7 @@ from tera.format.core import DynamicRules, NoRules, SealedRules, StaticRules
 from tera.format.front import Front
 from tera.format.limits import Limits
 from tera.format.trailer import Trailer
+from tera.policy.context import Context
 
 _PLACES: Final = {NoRules: "none", StaticRules: "static", SealedRules: "sealed", DynamicRules: "dynamic"}
 
@@ -151,6 +154,8 @@ def verify(
     identities: Sequence[Identity] = (),
     *,
     signers: Sequence[bytes] = (),
+    context: Context = ANYBODY,
+    config: Config = PLAIN,
     bounds: Limits = limits.DEFAULT,
     progress: Callable[[int], None] | None = None,
 ) -> Verification:
@@ -187,7 +192,10 @@ def verify(
             from tera.codec.nowhere import Nowhere
 
             # Nothing comes out, so there is no limit on it.
-            with Container(found, identities, signers=signers, bounds=replace(bounds, max_output=None)) as container:
+            unlimited = replace(bounds, max_output=None)
+            with Container(
+                found, identities, signers=signers, context=context, config=config, bounds=unlimited
+            ) as container:
                 entries = extract(container, Nowhere()).entries
             checked += inside
         else:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import BinaryIO
 
 from tera.codec.extract import Extracted, Extraction
+from tera.codec.gate import Gate
 from tera.codec.grouping import open_front
 from tera.codec.layout import check_signatures, check_trailer
 from tera.codec.recipients import Identity
@@ -42,7 +43,6 @@ from tera.format.limits import Limits
 from tera.format.records import Manifest
 from tera.format.schedule import KeySchedule
 from tera.format.trailer import parse_tail, parse_trailer
-from tera.policy.decide import decide, decide_public
 
 
 class Replay:
@@ -59,15 +59,14 @@ class Replay:
         return data
 
 
-def spool(stream: BinaryIO, identities: Sequence[Identity]) -> BinaryIO:
+def spool(stream: BinaryIO, identities: Sequence[Identity], gate: Gate) -> BinaryIO:
     """Return a file without a name that holds what `stream` does: a container, still encrypted.
 
-    The front is checked and opened first, so that a container that nobody here can open is not copied.
+    The front is checked and opened first, so that a container that nobody here can open is not copied. The copy is
+    to be opened with the same `gate`.
     """
     replay = Replay(stream)
-    front = parse_front(replay.pull)
-    decide_public(front.core.rules)
-    open_front(front, identities)
+    open_front(parse_front(replay.pull), identities, gate)
     return _copy(bytes(replay.seen), stream)
 
 
@@ -97,14 +96,14 @@ class Streaming:
     """The steps of spec/container.md, "From a pipe, streaming". `extraction` gets DATA's plaintext."""
 
     def __init__(
-        self, stream: BinaryIO, identities: Sequence[Identity], *, signers: Sequence[bytes], bounds: Limits
+        self, stream: BinaryIO, identities: Sequence[Identity], gate: Gate, *, signers: Sequence[bytes], bounds: Limits
     ) -> None:
         self._stream = stream
         self._bounds = bounds
         self._pinned = signers
+        self._gate = gate
         self._front: Front = parse_front(self._pull)
-        decide_public(self._front.core.rules)
-        self._keys, _, _ = open_front(self._front, identities)
+        self._keys, _, _ = open_front(self._front, identities, gate)
 
     def run(
         self,
@@ -119,7 +118,8 @@ class Streaming:
             folder,
             sealed=isinstance(core.rules, SealedRules),
             padding=core.padding,
-            on_manifest=_decide_sealed,
+            on_manifest=self._enter,
+            on_entry=self._gate.check_entry,
             wanted=wanted,
             bounds=self._bounds,
             progress=progress,
@@ -140,6 +140,10 @@ class Streaming:
         except BaseException:
             extraction.cancel()
             raise
+
+    def _enter(self, manifest: Manifest) -> None:
+        self._gate.check_sealed(manifest.rules)
+        self._gate.enter()
 
     def _end(self, data: _Segment, extraction: Extraction) -> None:
         index = _Segment(self._pull, s.INDEX, self._keys)
@@ -166,7 +170,9 @@ class Streaming:
             raise BadLayout("the trailer states other lengths than those that were read")
         if layout.roots != (data.root, index.root):
             raise BadRoot("the trailer has other roots than the blocks that were read")
-        check_signatures(self._front, trailer, self._pinned)
+        signers = check_signatures(self._front, trailer, self._pinned)
+        digest = digests.container_digest(self._front.bind, layout.roots, layout.payload)
+        self._gate.check_payload(digest, [one.fingerprint for one in signers])
         tail = self._pull(s.TAIL_SIZE)
         if len(tail) < s.TAIL_SIZE:
             raise Truncated("the input ends inside its last section")
@@ -228,8 +234,3 @@ class _Segment:
 
 def _opener(cipher: ChunkCipher, number: int, block: bytes, plain: int) -> Callable[[], memoryview]:
     return lambda: open_chunks(cipher, memoryview(block)[s.HEADER :], number, 0, s.CHUNKS)
-
-
-def _decide_sealed(manifest: Manifest) -> None:
-    if manifest.rules is not None:
-        decide(manifest.rules)

@@ -10,7 +10,9 @@ import io
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO, overload
 
+from tera.codec.config import PLAIN, Config
 from tera.codec.content import EntryFile, EntryReader
+from tera.codec.gate import ANYBODY, Gate
 from tera.codec.grouping import open_front
 from tera.codec.layout import Signer, check_payload, check_signatures, check_trailer, find_trailer
 from tera.codec.recipients import Identity
@@ -20,21 +22,25 @@ from tera.crypto.kdf import equal
 from tera.errors import BadRoot, LimitExceeded, NoSuchEntry, SegmentCommitment
 from tera.format import digests, limits
 from tera.format import sections as s
-from tera.format.core import Core, SealedRules, StaticRules
+from tera.format.core import Core, SealedRules
 from tera.format.index import Entry, Index
 from tera.format.limits import Limits
 from tera.format.records import FRAME_RAW, Manifest
 from tera.format.rules import Rule
 from tera.format.schedule import KeySchedule
-from tera.policy.decide import decide, decide_public
+from tera.policy.context import Context
+from tera.policy.evaluate import Decision
+from tera.release.answer import Answer
 
 
 class Container:
     """An open container. Use it as a context manager, or `close` it.
 
     `source` is a path, a file object that can seek, or an object with `size`, `read_at` and `read_into`.
-    `signers` are fingerprints that must have signed. Raises TeraError, with the codes and in the order of
-    spec/container.md.
+    `signers` are fingerprints that must have signed. `context` says who asks and for what, `config` what this
+    reader trusts, whom it may ask and where it remembers: rules are decided by them. Opening counts as one open,
+    and everything that is done with this object belongs to it. Raises TeraError, with the codes and in the order
+    of spec/container.md.
     """
 
     def __init__(
@@ -43,28 +49,32 @@ class Container:
         identities: Sequence[Identity],
         *,
         signers: Sequence[bytes] = (),
+        context: Context = ANYBODY,
+        config: Config = PLAIN,
         bounds: Limits = limits.DEFAULT,
+        gate: Gate | None = None,
     ) -> None:
         self.bounds = bounds
+        self.gate = Gate(context, config, signers=signers) if gate is None else gate
         self._source, self._close = as_source(source)
         try:
             self._open(identities, signers)
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     def _open(self, identities: Sequence[Identity], pinned: Sequence[bytes]) -> None:
         source = self._source
-        # 1. The front's structure. 3. Rules that need no key. 4. Stanzas, KC, ACCESS MAC.
+        # 1. The front's structure. 2 to 4. What needs no key; stanzas, KC, ACCESS MAC.
         self._front = front = read_front(source)
-        decide_public(front.core.rules)
-        keys, _, self.group = open_front(front, identities)
+        keys, _, self.group = open_front(front, identities, self.gate)
         # 5. Tail and layout, trailer, its MAC, signatures.
         self._trailer, payload = find_trailer(source, front.length)
         trailer = self._trailer
         check_trailer(trailer, keys)
         check_payload(trailer, payload)
         self.signatures: tuple[Signer, ...] = check_signatures(front, trailer, pinned)
+        self.gate.check_payload(self._digest, [one.fingerprint for one in self.signatures])
         # 6. Segment headers and commitments; the index against its root; the leaves against theirs.
         layout = trailer.layout
         plain, index_plain = locate_index(source, front.length, layout.payload, layout.chunks)
@@ -84,11 +94,11 @@ class Container:
         self._index = Index(memoryview(packed), data_plain=plain, padding=front.core.padding, bounds=self.bounds)
         self._data.leaves = self._index.leaves
         _check_root(self._data, layout.roots[0])
-        # 7. The manifest, and the rules in it.
+        # 7. The manifest, and the rules in it. Then the open is counted.
         self._reader = EntryReader(self._data, self._index)
         self._manifest = self._read_manifest()
-        if self._manifest.rules is not None:
-            decide(self._manifest.rules)
+        self.gate.check_sealed(self._manifest.rules)
+        self.gate.enter()
 
     def _read_manifest(self) -> Manifest:
         return self._reader.manifest(sealed=self.sealed_rules)
@@ -101,6 +111,7 @@ class Container:
 
     def close(self) -> None:
         """Close the source, if it was opened here."""
+        self.gate.close()
         self._close()
 
     # --- what it says -----------------------------------------------------------------------------
@@ -138,8 +149,17 @@ class Container:
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The rules under which it was opened."""
-        place = self._front.core.rules
-        return place.rules if isinstance(place, StaticRules) else self._manifest.rules or ()
+        return self.gate.rules
+
+    @property
+    def decision(self) -> Decision:
+        """What was decided last: obligations, and the opens that are left where they are counted here."""
+        return self.gate.decision
+
+    @property
+    def receipts(self) -> tuple[Answer, ...]:
+        """The answers of the authorities that released a share: signed proofs of what was given, and until when."""
+        return self.gate.receipts
 
     @property
     def size(self) -> int:
@@ -169,8 +189,12 @@ class Container:
 
         Every block is compared with them when it is read; `tera.digest` recomputes it from all bytes.
         """
+        return digests.show(self._digest)
+
+    @property
+    def _digest(self) -> bytes:
         layout = self._trailer.layout
-        return digests.show(digests.container_digest(self._front.bind, layout.roots, layout.payload))
+        return digests.container_digest(self._front.bind, layout.roots, layout.payload)
 
     @property
     def content_digest(self) -> bytes:
@@ -180,39 +204,49 @@ class Container:
     # --- what is inside ---------------------------------------------------------------------------
 
     def open(self, path: str) -> io.RawIOBase:
-        """Return a file as a seekable, readable stream. Raises NoSuchEntry, BadInput for a folder."""
-        return EntryFile(self._reader, self.entry(path))
+        """Return a file as a seekable, readable stream. Raises NoSuchEntry, RuleDenied, BadInput for a folder."""
+        return EntryFile(self._reader, self._allowed(path))
 
     def read(self, path: str) -> bytes:
-        """Return a whole file, its digest verified. Raises LimitExceeded over `bounds.max_output`."""
-        entry = self.entry(path)
+        """Return a whole file, its digest verified. Raises RuleDenied; LimitExceeded over `bounds.max_output`."""
+        entry = self._allowed(path)
         limit = self.bounds.max_output
         if limit is not None and entry.size > limit:
             raise LimitExceeded(f"{path!r} has {entry.size:,} bytes; raise Limits.max_output")
         return b"".join(self._reader.content(entry))
 
     def read_range(self, path: str, start: int, stop: int) -> bytes:
-        """Return bytes `start` to `stop` of a file, verified; fewer at its end."""
-        return self._reader.range(self.entry(path), start, stop)
+        """Return bytes `start` to `stop` of a file, verified; fewer at its end. Raises RuleDenied."""
+        return self._reader.range(self._allowed(path), start, stop)
 
     def copy_to(self, path: str, output: BinaryIO) -> int:
         """Write a file to a binary file object as it is verified frame by frame; return its size.
 
-        Raises BadDigest at the end if the whole is not what was sealed (what was written, was).
+        Raises RuleDenied; BadDigest at the end if the whole is not what was sealed (what was written, was).
         """
-        entry = self.entry(path)
+        entry = self._allowed(path)
         for piece in self._reader.content(entry):
             view = memoryview(piece)
             while view:
                 view = view[output.write(view) :]
         return entry.size
 
+    def _allowed(self, path: str) -> Entry:
+        entry = self.entry(path)
+        self.gate.check_entry(path)
+        return entry
+
     def frames(self, entry: Entry) -> Iterator[bytes]:
-        """Yield a file's content, 1 MiB at a time; its digest is verified at the end (BadDigest)."""
+        """Yield a file's content, 1 MiB at a time; its digest is verified at the end (BadDigest).
+
+        Raises RuleDenied.
+        """
+        self.gate.check_entry(entry.path)
         return self._reader.content(entry)
 
     def frame(self, entry: Entry, number: int) -> bytes:
-        """Return one verified frame of a file (1 MiB, the last shorter), for salvage."""
+        """Return one verified frame of a file (1 MiB, the last shorter), for salvage. Raises RuleDenied."""
+        self.gate.check_entry(entry.path)
         return self._reader.frame(entry, number, 0, FRAME_RAW)
 
     @property

@@ -10,9 +10,11 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from tera.codec.config import PLAIN, Config
+from tera.codec.gate import ANYBODY, Gate
 from tera.codec.output import sync_directory, write_all
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
@@ -37,6 +39,7 @@ from tera.errors import (
 )
 from tera.format import sections as s
 from tera.format.records import FRAME_RAW, EntryHead, Manifest, frame_count
+from tera.policy.context import Context
 
 _FOREIGN: Final = "no rewrap left it there: move it away"
 _AT_THE_END: Final = (Truncated, TrailingData, BadLayout, BadTrailer, TrailerMac, BadRoot, BadIndex, BadChunk)
@@ -67,6 +70,9 @@ def recover(
     path: str | os.PathLike[str],
     identities: Sequence[Identity] = (),
     target: str | os.PathLike[str] | None = None,
+    *,
+    context: Context = ANYBODY,
+    config: Config = PLAIN,
 ) -> Recovered:
     """Put back the recipients' section of an interrupted rewrap; with `target`, salvage what verifies.
 
@@ -82,7 +88,8 @@ def recover(
         return Recovered(True)
     source = open_path(name)
     try:
-        with _Damaged(source, identities) as container:
+        gate = Gate(replace(context, action="extract"), config)
+        with _Damaged(source, identities, gate=gate) as container:
             return _salvage(container, target, restored)
     except _AT_THE_END as error:
         error.hint = _STREAM

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from tera.codec.authorities import AuthorityKey
+from tera.codec.config import PLAIN, Config
+from tera.codec.gate import ANYBODY, Gate
 from tera.codec.grouping import Recipients, as_groups, lock, open_front
 from tera.codec.layout import find_trailer
 from tera.codec.output import FileOutput, sync_directory, write_all
+from tera.codec.reader import Container
 from tera.codec.recipients import Identity
 from tera.codec.source import FileSource, open_path, read_front
 from tera.crypto.hashes import sha256
@@ -21,8 +25,10 @@ from tera.crypto.random import Random, system
 from tera.errors import BadInput, InputChanged, InterruptedRewrap, OutputUnavailable
 from tera.format import access, limits
 from tera.format.access import Stanza
+from tera.format.core import SealedRules
 from tera.format.front import Front, build_access
 from tera.format.sections import HEADER
+from tera.policy.context import Context
 
 SUFFIX: Final = ".tera-access"
 _LABEL: Final = b"tera/v1/access-backup\0"
@@ -49,6 +55,9 @@ def rewrap(
     output: str | os.PathLike[str] | None = None,
     in_place: bool = False,
     force: bool = False,
+    authorities: Sequence[AuthorityKey] = (),
+    context: Context = ANYBODY,
+    config: Config = PLAIN,
     random: Random = system,
 ) -> Rewrapped:
     """Change who may open a container; payload, digest and signatures stay as they are.
@@ -56,7 +65,8 @@ def rewrap(
     `recipients` replaces all groups; or else groups are removed by number (as `inspect` lists them) and
     `add` are added. Writes a copy to `output`, or changes the file itself if `in_place` (refused when it has
     several links, or when the section would have to grow). Removing a recipient does not take back what it
-    already holds. Raises TeraError.
+    already holds. `authorities` are those that the container names, where shares are made anew. `context` and
+    `config` are those of `tera.open`; the action is `rewrap`. Raises TeraError.
     """
     if in_place == (output is not None):
         raise BadInput("a rewrap goes either to a copy or in place", hint="-o FILE, or --in-place")
@@ -66,9 +76,14 @@ def rewrap(
         if os.path.lexists(backup_path(name)):
             raise InterruptedRewrap(f"{name}: an earlier rewrap was interrupted")
         front = read_front(source)
-        keys, file_key, _ = open_front(front, identities)
+        gate = Gate(replace(context, action="rewrap"), config)
+        keys, file_key, _ = open_front(front, identities, gate)
         find_trailer(source, front.length)  # a truncated file is not worth a new header
-        stanzas = _stanzas(front, file_key, recipients, add, remove, random)
+        if isinstance(front.core.rules, SealedRules):
+            Container(source, identities, gate=gate)  # the rules are inside
+        gate.enter()
+        gate.close()
+        stanzas = _stanzas(front, file_key, recipients, add, remove, authorities, random)
         if in_place:
             length = len(front.access_body)
             section = build_access(stanzas, keys, front.access_offset, length, front.core.authorities)
@@ -87,13 +102,24 @@ def rewrap(
 
 
 def _stanzas(
-    front: Front, file_key: bytes, recipients: Recipients | None, add: Recipients, remove: Sequence[int], random: Random
+    front: Front,
+    file_key: bytes,
+    recipients: Recipients | None,
+    add: Recipients,
+    remove: Sequence[int],
+    authorities: Sequence[AuthorityKey],
+    random: Random,
 ) -> tuple[Stanza, ...]:
     added = list(add)
+    if (recipients is not None or added) and {one.fingerprint for one in authorities} != set(front.core.authorities):
+        raise BadInput(
+            "new recipients need a share of every authority that the container names, and of no other",
+            hint="--authority FILE gives an authority's public text",
+        )
     if recipients is not None:
         if added or remove:
             raise BadInput("either all recipients are replaced, or some are added and removed")
-        return lock(file_key, front.bind, as_groups(recipients), random)
+        return lock(file_key, front.bind, as_groups(recipients, authorities), random)
     groups = access.groups(front.stanzas)
     for number in remove:
         if not 0 <= number < len(groups):
@@ -108,7 +134,7 @@ def _stanzas(
     )
     if not added:
         return renumbered
-    return renumbered + lock(file_key, front.bind, as_groups(added), random, len(kept))
+    return renumbered + lock(file_key, front.bind, as_groups(added, authorities), random, len(kept))
 
 
 def _copy(source: FileSource, front: Front, section: bytes, output: str | os.PathLike[str], *, force: bool) -> int:

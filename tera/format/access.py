@@ -46,7 +46,7 @@ SHARE: Final = 32
 _SEALED_SHARE: Final = SHARE + 16
 _WRAPPED: Final = 80
 _HINTED: Final = (XWING, MLKEM1024_P384, MLKEM768, MLKEM1024)
-_AUTHORITY: Final = (AUTHORITY_XWING, AUTHORITY_MLKEM1024_P384)
+AUTHORITY: Final = (AUTHORITY_XWING, AUTHORITY_MLKEM1024_P384)
 MAC: Final = 32
 
 ALIGNMENT: Final = 4_096
@@ -140,7 +140,7 @@ def _check_params(type: int, params: Any) -> None:
         key_id, salt = schema.array(params, 2, BadAccess, what, low=2)
         schema.binary(key_id, 0, limits.KEY_ID, BadAccess, "a stanza's key id")
         schema.binary(salt, 16, 16, BadAccess, "a stanza's salt")
-    elif type in _AUTHORITY:
+    elif type in AUTHORITY:
         authority, key_id = schema.array(params, 2, BadAccess, what, low=2)
         schema.binary(authority, 32, 32, BadAccess, "a stanza's authority")
         schema.binary(key_id, 1, limits.KEY_ID, BadAccess, "a stanza's key id")
@@ -166,7 +166,7 @@ def _check_groups(stanzas: tuple[Stanza, ...]) -> None:
 def _check_authorities(stanzas: tuple[Stanza, ...], authorities: tuple[bytes, ...]) -> None:
     """Without this, a recipient could rewrap around the authority while the author's signature still holds."""
     for members in groups(stanzas):
-        named = sorted(stanza.params[0] for stanza in members if stanza.type in _AUTHORITY)
+        named = sorted(stanza.params[0] for stanza in members if stanza.type in AUTHORITY)
         if tuple(named) != authorities:
             raise BadAccess("a group does not hold one stanza for each authority that CORE names, and no other")
         if len(named) == len(members):

@@ -101,10 +101,11 @@ def parse_front(pull: Pull) -> Front:
     )
 
 
-def build_prefix(core: Core, keys: KeySchedule, core_map: bytes) -> bytes:
-    """Return the bytes before ACCESS of a container without POLICY."""
+def build_prefix(keys: KeySchedule, core_map: bytes, policy: bytes | None = None) -> bytes:
+    """Return the bytes before ACCESS; `policy` is the body of POLICY, for a CORE whose rules are dynamic."""
     body = core_map + keys.commitment
-    return s.PREAMBLE + s.pack_header(s.CORE, len(body)) + body
+    found = s.PREAMBLE + s.pack_header(s.CORE, len(body)) + body
+    return found if policy is None else found + s.pack_header(s.POLICY, len(policy)) + policy
 
 
 def build_access(

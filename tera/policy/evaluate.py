@@ -70,5 +70,5 @@ def enforce(rules: Rules, context: Context, now: int) -> Decision:
     """Return the decision if it allows. Raises RuleDenied, which names the rule."""
     decision = decide(rules, context, now)
     if not decision.allowed:
-        raise RuleDenied(f"the rule {decision.denied_by} denies it: {decision.reason}")
+        raise RuleDenied(f"the rule {decision.denied_by} denies it: {decision.reason}", rule=decision.denied_by)
     return decision

@@ -7,8 +7,8 @@ compares. Grammar: spec/policy.md, "Rules".
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, TypeVar
 
 from tera.errors import BadInput, UnsupportedRule
@@ -84,6 +84,10 @@ class Rules:
     def names(self) -> tuple[str, ...]:
         """Return the names of the container's own rules, in their order."""
         return tuple(rule.name for rule in self.source)
+
+    def without(self, names: Collection[str]) -> Rules:
+        """Return these rules, of which those with `names` are somebody else's to decide."""
+        return replace(self, checks=tuple(pair for pair in self.checks if pair[0] not in names))
 
 
 def parse_rules(rules: Sequence[Rule]) -> Rules:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tera.audit.events import Event
 from tera.audit.log import Log, issue_checkpoint
 from tera.audit.memory import MemoryLog
-from tera.authority.logdb import SqliteLog, connect, transaction
+from tera.state.logdb import SqliteLog, connect, transaction
 from tests.audit.keys import ORIGIN, SIGNERS
 
 

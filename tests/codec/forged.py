@@ -76,7 +76,7 @@ def forge(
     `plain`, `columns` and `layout` change DATA's records, INDEX's columns and the trailer before they are sealed.
     """
     keys = KeySchedule(bytes(32), core_hash(core.pack()))
-    prefix = front.build_prefix(core, keys, core.pack())
+    prefix = front.build_prefix(keys, core.pack())
     head = prefix + front.build_access(lock(bytes(32), keys.bind, [[KEK]], bytes), keys, len(prefix))
     packed = manifest.pack()
     data = _Sealed(keys, s.DATA, len(head))

@@ -63,7 +63,7 @@ class Memory:
 def writer(output: Memory, *, workers: int = 2, padding: int = PADME) -> ContainerWriter:
     core = Core(id=bytes(16), created=0, padding=padding)
     keys = KeySchedule(bytes(32), core_hash(core.pack()))
-    prefix = front.build_prefix(core, keys, core.pack())
+    prefix = front.build_prefix(keys, core.pack())
     head = prefix + front.build_access(lock(bytes(32), keys.bind, [[KEK]], system), keys, len(prefix))
     return ContainerWriter(
         output,

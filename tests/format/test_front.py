@@ -227,7 +227,7 @@ def test_a_policy_that_passes_has_one_form(data: bytes) -> None:
 
 def sealed(stanzas: tuple[Stanza, ...] = (STANZA,), length: int | None = None) -> tuple[bytes, KeySchedule]:
     keys = KeySchedule(FK, core_hash(CORE.pack()))
-    prefix = build_prefix(CORE, keys, CORE.pack())
+    prefix = build_prefix(keys, CORE.pack())
     return prefix + build_access(stanzas, keys, len(prefix), length), keys
 
 

@@ -16,7 +16,7 @@ import pytest
 from tera.audit.events import Event
 from tera.audit.log import Query, issue_checkpoint
 from tera.audit.verify import verify_log
-from tera.authority.logdb import SqliteLog, connect, transaction
+from tera.state.logdb import SqliteLog, connect, transaction
 from tera.errors import BadLog, LogUnavailable
 from tests.audit.keys import KNOWN, ORIGIN, SIGNERS
 from tests.audit.stores import event

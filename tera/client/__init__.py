@@ -1,0 +1,1 @@
+"""Calling what runs elsewhere: an authority, over HTTP."""

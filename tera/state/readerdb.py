@@ -1,0 +1,159 @@
+"""A reader's memory in one SQLite file.
+
+The law of this file: it is opened when it is first needed, so that a container without rules needs none; what it
+says when it cannot be used is `database.py`'s.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tera.audit.events import Event
+from tera.audit.log import Log
+from tera.policy.marks import Mark, MarkKey, raised
+from tera.release.lease import Lease
+from tera.state import logdb
+from tera.state.database import Database
+from tera.state.logdb import SqliteLog
+from tera.state.reader import Opens, ReaderState, check_clock
+
+APPLICATION: Final = 0x74657252  # "terR"
+VERSION: Final = 1
+SCHEMA: Final = (
+    "CREATE TABLE mark (kind TEXT NOT NULL, signer BLOB NOT NULL, name BLOB NOT NULL, version INTEGER NOT NULL,"
+    " digest BLOB NOT NULL, PRIMARY KEY (kind, signer, name)) WITHOUT ROWID",
+    "CREATE TABLE opens (bind BLOB NOT NULL, viewer TEXT NOT NULL, count INTEGER NOT NULL, first INTEGER NOT NULL,"
+    " PRIMARY KEY (bind, viewer)) WITHOUT ROWID",
+    "CREATE TABLE lease (bind BLOB NOT NULL, authority BLOB NOT NULL, request BLOB NOT NULL, answer BLOB NOT NULL,"
+    " salt BLOB NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (bind, authority)) WITHOUT ROWID",
+    "CREATE TABLE reported (authority BLOB PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE seen (one INTEGER PRIMARY KEY CHECK (one = 1), time INTEGER NOT NULL)",
+    *logdb.SCHEMA,
+)
+
+
+class SqliteReaderState(ReaderState):
+    """See `ReaderState`; `path` is made, with its folder, when something has to be remembered."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self._lock = threading.Lock()
+        self._database: Database | None = None
+
+    @property
+    def _db(self) -> Database:
+        with self._lock:
+            if self._database is None:
+                self._database = Database(
+                    self.path, application=APPLICATION, version=VERSION, schema=SCHEMA, what="the reader's state"
+                )
+            return self._database
+
+    def close(self) -> None:
+        """Close the file, if it was opened."""
+        with self._lock:
+            if self._database is not None:
+                self._database.close()
+            self._database = None
+
+    def get(self, key: MarkKey, /) -> Mark | None:
+        with self._db.reading() as db:
+            return _mark(db, key)
+
+    def raise_marks(self, marks: Mapping[MarkKey, Mark]) -> None:
+        if not marks:
+            return
+        with self._db.transaction() as db:
+            for key, mark in marks.items():
+                new = raised(_mark(db, key), mark)
+                db.execute(
+                    "INSERT OR REPLACE INTO mark (kind, signer, name, version, digest) VALUES (?, ?, ?, ?, ?)",
+                    (key.kind, key.signer, key.name, new.version, new.digest),
+                )
+
+    def see(self, now: int) -> None:
+        with self._db.reading() as db:
+            seen = _seen(db)
+        check_clock(now, seen)
+        if now > seen + 60:  # once a minute is enough for a clock that was set back by more than five
+            with self._db.transaction() as db:
+                db.execute("INSERT OR REPLACE INTO seen (one, time) VALUES (1, ?)", (max(now, _seen(db)),))
+
+    def opens(self, bind: bytes, viewer: str) -> Opens:
+        with self._db.reading() as db:
+            return _opens(db, bind, viewer)
+
+    def count(self, bind: bytes, viewer: str, now: int, check: Callable[[Opens], Event]) -> None:
+        with self._db.transaction() as db:
+            before = _opens(db, bind, viewer)
+            SqliteLog(db).append(check(before).pack())
+            db.execute(
+                "INSERT INTO opens (bind, viewer, count, first) VALUES (?, ?, 1, ?)"
+                " ON CONFLICT (bind, viewer) DO UPDATE SET count = count + 1",
+                (bind, viewer, now),
+            )
+
+    def record(self, event: Event) -> None:
+        with self._db.transaction() as db:
+            SqliteLog(db).append(event.pack())
+
+    def lease(self, bind: bytes, authority: bytes) -> Lease | None:
+        statement = "SELECT request, answer, salt, wrapped FROM lease WHERE bind = ? AND authority = ?"
+        with self._db.reading() as db:
+            found = db.execute(statement, (bind, authority)).fetchone()
+        return None if found is None else Lease(*map(bytes, found))
+
+    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease) -> None:
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO lease (bind, authority, request, answer, salt, wrapped)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (bind, authority, lease.request, lease.answer, lease.salt, lease.wrapped),
+            )
+
+    def drop_lease(self, bind: bytes, authority: bytes) -> None:
+        with self._db.transaction() as db:
+            db.execute("DELETE FROM lease WHERE bind = ? AND authority = ?", (bind, authority))
+
+    def reported(self, authority: bytes) -> int:
+        return self._reported(authority)[0]
+
+    def sent(self, authority: bytes) -> int:
+        return self._reported(authority)[1]
+
+    def set_reported(self, authority: bytes, size: int, sent: int) -> None:
+        with self._db.transaction() as db:
+            db.execute(
+                "INSERT OR REPLACE INTO reported (authority, size, sent) VALUES (?, ?, ?)", (authority, size, sent)
+            )
+
+    def _reported(self, authority: bytes) -> tuple[int, int]:
+        with self._db.reading() as db:
+            found = db.execute("SELECT size, sent FROM reported WHERE authority = ?", (authority,)).fetchone()
+        return (0, 0) if found is None else (int(found[0]), int(found[1]))
+
+    @contextmanager
+    def log(self) -> Iterator[Log]:
+        with self._db.reading() as db:
+            yield SqliteLog(db)
+
+
+def _mark(db: sqlite3.Connection, key: MarkKey) -> Mark | None:
+    statement = "SELECT version, digest FROM mark WHERE kind = ? AND signer = ? AND name = ?"
+    found: Any = db.execute(statement, (key.kind, key.signer, key.name)).fetchone()
+    return None if found is None else Mark(int(found[0]), bytes(found[1]))
+
+
+def _opens(db: sqlite3.Connection, bind: bytes, viewer: str) -> Opens:
+    found = db.execute("SELECT count, first FROM opens WHERE bind = ? AND viewer = ?", (bind, viewer)).fetchone()
+    return Opens() if found is None else Opens(int(found[0]), int(found[1]))
+
+
+def _seen(db: sqlite3.Connection) -> int:
+    found = db.execute("SELECT time FROM seen").fetchone()
+    return 0 if found is None else int(found[0])

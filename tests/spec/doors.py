@@ -27,7 +27,6 @@ from tera.format.core import SealedRules
 from tera.format.front import parse_front
 from tera.format.paths import Tree
 from tera.format.records import FILE
-from tera.policy.decide import decide, decide_public
 from tera.wire import zstd
 from tests.codec.sealed import pipe
 
@@ -112,7 +111,6 @@ def released(vector: Vector, *, salvage: bool = False) -> bytes:
 def _released(vector: Vector, salvage: bool) -> Iterator[bytes]:
     pull = io.BytesIO(vector.body).read
     front = parse_front(pull)
-    decide_public(front.core.rules)
     keys, _, _ = open_front(front, identities(vector))
     head = pull(s.SEGMENT_HEAD)
     s.parse_header(head, s.SEGMENT, kind=s.DATA)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -19,14 +20,17 @@ from tera.codec.reader import Container
 from tera.codec.recipients import Identity
 from tera.codec.segment import ReadAt, SegmentReader, locate_index
 from tera.codec.source import Readable, as_source, read_front
-from tera.errors import BadRoot
+from tera.errors import BadRoot, Malformed
 from tera.format import access, digests, limits
 from tera.format import sections as s
 from tera.format.core import DynamicRules, NoRules, SealedRules, StaticRules
 from tera.format.front import Front
 from tera.format.limits import Limits
+from tera.format.rules import Rule
 from tera.format.trailer import Trailer
 from tera.policy.context import Context
+from tera.policy.envelope import parse_policy
+from tera.policy.vocabulary import label
 
 _PLACES: Final = {NoRules: "none", StaticRules: "static", SealedRules: "sealed", DynamicRules: "dynamic"}
 
@@ -35,7 +39,8 @@ _PLACES: Final = {NoRules: "none", StaticRules: "static", SealedRules: "sealed",
 class Inspection:
     """What a stranger can read. `verified` says whether a pinned signature vouches for the header.
 
-    `stanzas` are the recipients' types by group. `size` is that of the file.
+    `stanzas` are the recipients' types by group. `rule_list` are static rules, or those of the policy, whose own
+    signature is not looked at here. `size` is that of the file.
     """
 
     id: str
@@ -54,7 +59,6 @@ class Inspection:
 
     def to_dict(self) -> dict[str, Any]:
         """Return values that JSON can hold."""
-        enforced = bool(self.authorities)
         return {
             "id": self.id,
             "created": self.created,
@@ -62,7 +66,7 @@ class Inspection:
             "rules": {
                 "place": self.rules,
                 "list": [
-                    {"name": name, "value": _plain(value), "enforcement": "enforced" if enforced else "advisory"}
+                    {"name": name, "value": _plain(value), "enforcement": label(name, bool(self.authorities))}
                     for name, value in self.rule_list
                 ],
             },
@@ -123,9 +127,7 @@ def inspect(source: Readable, *, signers: Sequence[bytes] = ()) -> Inspection:
         created=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(core.created)),
         tags=core.tags,
         rules=_PLACES[type(core.rules)],
-        rule_list=tuple((rule.name, rule.value) for rule in core.rules.rules)
-        if isinstance(core.rules, StaticRules)
-        else (),
+        rule_list=tuple((rule.name, rule.value) for rule in _readable(front)),
         authorities=tuple(one.hex() for one in core.authorities),
         signers=verified,
         announced_signers=tuple(one.hex() for one in core.signers),
@@ -137,6 +139,15 @@ def inspect(source: Readable, *, signers: Sequence[bytes] = ()) -> Inspection:
         payload=trailer.layout.payload,
         verified=any(one.pinned for one in verified),
     )
+
+
+def _readable(front: Front) -> tuple[Rule, ...]:
+    """Return the rules that anybody can read; a policy that cannot be read shows none."""
+    place = front.core.rules
+    if isinstance(place, DynamicRules) and front.policy is not None:
+        with suppress(Malformed):
+            return parse_policy(front.policy).envelope.rules or ()
+    return place.rules if isinstance(place, StaticRules) else ()
 
 
 def digest(source: Readable, *, progress: Callable[[int], None] | None = None) -> str:

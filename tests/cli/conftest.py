@@ -49,7 +49,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
         public_tags=["red", "a\x1b[2Jb"],
     )
     library.encode(sources[:1], folder / "words.tera", recipients=[Passphrase("correct horse", cost=CHEAP)])
-    rules = [["opens", 3], ["time", {"end": "2031-01-01T00:00:00Z"}]]
+    rules = [["opens", 3], ["time", {"end": 1_924_992_000}]]
     library.encode(sources[:1], folder / "ruled.tera", recipients=[keys["key"].public], rules=rules)
     library.encode(sources[:1], folder / "secret.tera", recipients=[keys["key"].public], rules=rules, sealed_rules=True)
     return Room(folder)
@@ -59,6 +59,7 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Room:
 def tera(capfdbinary: pytest.CaptureFixture[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tera]:
     """Run `tera` here, in an empty folder; `stdin` is what it reads there."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TERA_STATE", f"{tmp_path}.state")
 
     def run(*arguments: str | Path, stdin: bytes = b"") -> Answer:
         given = tmp_path.parent / f"{tmp_path.name}.stdin"

@@ -87,7 +87,7 @@ def test_everything_that_a_stranger_can_read_is_shown() -> None:
         recipients=[KEK, [XWING.public, words]],
         signers=[SIGNER, OTHER_SIGNER],
         public_tags=["b", "a"],
-        rules=[("opens", 3), ("blob", b"\xff"), ("deep", {"k": [b"\0", True, None]})],
+        rules=[("opens", 3), ("device", {"allow": [bytes(32)]}), ("obligations", {"watermark": {"deep": True}})],
         id=bytes(range(16)),
         created=1_700_000_000,
         padding=False,
@@ -95,7 +95,11 @@ def test_everything_that_a_stranger_can_read_is_shown() -> None:
     one = seen(data)
     assert (one.id, one.created) == ("00010203-0405-0607-0809-0a0b0c0d0e0f", "2023-11-14T22:13:20Z")
     assert (one.tags, one.rules, one.authorities) == (("a", "b"), "static", ())
-    assert one.rule_list == (("blob", b"\xff"), ("deep", {"k": [b"\0", True, None]}), ("opens", 3))
+    assert one.rule_list == (
+        ("device", {"allow": [bytes(32)]}),
+        ("obligations", {"watermark": {"deep": True}}),
+        ("opens", 3),
+    )
     assert one.stanzas == (("kek",), ("xwing", "argon2id"))
     assert one.announced_signers == tuple(sorted((NAME.hex(), OTHER_NAME.hex())))
     assert {(two.fingerprint, two.required, two.pinned) for two in one.signers} == {
@@ -105,8 +109,9 @@ def test_everything_that_a_stranger_can_read_is_shown() -> None:
     assert (one.padded, one.size, one.verified) == (False, len(data), False)
     assert one.size == found.size
     text = json.dumps(one.to_dict())
-    assert json.loads(text)["rules"]["list"][0] == {"name": "blob", "value": "ff", "enforcement": "advisory"}
-    assert json.loads(text)["rules"]["list"][1]["value"] == {"k": ["00", True, None]}
+    device = {"name": "device", "value": {"allow": ["00" * 32]}, "enforcement": "advisory"}
+    assert json.loads(text)["rules"]["list"][0] == device
+    assert json.loads(text)["rules"]["list"][1]["value"] == {"watermark": {"deep": True}}
     assert json.loads(text)["recipients"] == [["kek"], ["xwing", "argon2id"]]
 
 
@@ -121,22 +126,22 @@ def test_nothing_that_is_sealed_is_shown() -> None:
         [(f"{secret}/{secret}.txt", secret.encode() * 9)],
         manifest=json.dumps({"title": secret}).encode(),
         tags=[secret],
-        rules=[("rule", secret)],
+        rules=[("recipients", [f"{secret}@example.org"])],
         sealed_rules=True,
     )
     one = seen(data)
     shown = f"{one!r} {json.dumps(one.to_dict())} {checked(data)!r}"
     assert secret not in shown
     assert (one.rules, one.rule_list, one.tags) == ("sealed", (), ())
-    refused("unsupported_rule", lambda: opened(data))  # the rule is there
+    refused("rule_denied", lambda: opened(data))  # the rule is there
 
 
 def test_rules_do_not_stop_a_stranger_from_looking() -> None:
-    data = seal(rules=[("no_such_rule", 1)])
-    assert seen(data).rule_list == (("no_such_rule", 1),)
+    data = seal(rules=[("rights", ["print"])])
+    assert seen(data).rule_list == (("rights", ["print"]),)
     assert checked(data).entries is None
     assert digest(io.BytesIO(data)).startswith("tera:")
-    refused("unsupported_rule", lambda: checked(data, KEK))
+    refused("rule_denied", lambda: checked(data, KEK))
 
 
 def test_nothing_is_verified_unless_a_pinned_signature_is() -> None:

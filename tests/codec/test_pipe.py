@@ -111,7 +111,7 @@ def test_sealed_rules_are_decided_before_anything_is_written(tmp_path: Path) -> 
     for stream in (False, True):
         with pytest.raises(TeraError) as caught:
             decode(pipe(data), tmp_path / str(stream), [KEK], stream=stream)
-        assert caught.value.code == "unsupported_rule"
+        assert caught.value.code == "rule_denied"
         assert not (tmp_path / str(stream)).exists() or not list((tmp_path / str(stream)).iterdir())
 
 

@@ -145,7 +145,7 @@ def test_a_lost_manifest_costs_no_file(file: Path, tmp_path: Path) -> None:
 def test_a_rule_forbids_salvage_too(file: Path, tmp_path: Path) -> None:
     for sealed in (False, True):
         file.write_bytes(seal(rules=[("opens", 3)], sealed_rules=sealed))
-        refused("unsupported_rule", lambda: recover(file, [KEK], tmp_path / "out"))
+        refused("rule_denied", lambda: recover(file, [KEK], tmp_path / "out"))
     assert not (tmp_path / "out").exists()
 
 

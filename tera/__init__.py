@@ -10,9 +10,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tera.codec.authorities import AuthorityKey, load_authority
+    from tera.codec.config import BlockListFile, Config, Releaser
     from tera.codec.decode import decode
     from tera.codec.encoder import Encoder, Sealed, encode
     from tera.codec.extract import Extracted
+    from tera.codec.header import Dynamic
     from tera.codec.inspect import Inspection, Verification, digest, inspect, verify
     from tera.codec.keyfile import (
         load_identities,
@@ -44,14 +47,24 @@ if TYPE_CHECKING:
     from tera.errors import Denied, Malformed, NotFound, TeraError, Unauthentic, Unavailable
     from tera.format.index import Entry
     from tera.format.limits import Limits
+    from tera.policy.context import Context
+    from tera.policy.manifest import read_manifest
+    from tera.policy.places import Place
+    from tera.state.reader import MemoryReaderState
+    from tera.state.readerdb import SqliteReaderState
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuthorityKey",
+    "BlockListFile",
+    "Config",
     "Container",
+    "Context",
     "Decapsulator",
     "DecapsulatorKey",
     "Denied",
+    "Dynamic",
     "Encoder",
     "Entry",
     "Extracted",
@@ -60,16 +73,20 @@ __all__ = [
     "KeyEncryptionKey",
     "Limits",
     "Malformed",
+    "MemoryReaderState",
     "NotFound",
     "Passphrase",
+    "Place",
     "PrivateKey",
     "PublicKey",
     "ReadAt",
     "Recipient",
     "Recovered",
+    "Releaser",
     "Rewrapped",
     "Sealed",
     "SigningKey",
+    "SqliteReaderState",
     "TeraError",
     "Unauthentic",
     "Unavailable",
@@ -81,6 +98,7 @@ __all__ = [
     "generate_key",
     "generate_signing_key",
     "inspect",
+    "load_authority",
     "load_identities",
     "load_recipients",
     "load_signers",
@@ -88,15 +106,19 @@ __all__ = [
     "open",
     "parse_identity",
     "parse_recipient",
+    "read_manifest",
     "recover",
     "rewrap",
     "verify",
 ]
 
 _HOMES = {
+    "tera.codec.authorities": ("AuthorityKey", "load_authority"),
+    "tera.codec.config": ("BlockListFile", "Config", "Releaser"),
     "tera.codec.decode": ("decode",),
     "tera.codec.encoder": ("Encoder", "Sealed", "encode"),
     "tera.codec.extract": ("Extracted",),
+    "tera.codec.header": ("Dynamic",),
     "tera.codec.inspect": ("Inspection", "Verification", "digest", "inspect", "verify"),
     "tera.codec.keyfile": (
         "load_identities",
@@ -126,6 +148,11 @@ _HOMES = {
     "tera.errors": ("Denied", "Malformed", "NotFound", "TeraError", "Unauthentic", "Unavailable"),
     "tera.format.index": ("Entry",),
     "tera.format.limits": ("Limits",),
+    "tera.policy.context": ("Context",),
+    "tera.policy.manifest": ("read_manifest",),
+    "tera.policy.places": ("Place",),
+    "tera.state.reader": ("MemoryReaderState",),
+    "tera.state.readerdb": ("SqliteReaderState",),
 }
 _RENAMED = {
     "open": ("tera.codec.reader", "Container"),

@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 
 from tera.codec import pipe as codec_pipe
+from tera.codec.config import PLAIN
 from tera.codec.decode import decode
+from tera.codec.gate import ANYBODY, Gate
 from tera.errors import TeraError
 from tera.format.core import NO_PADDING, Core, SealedRules
 from tera.format.records import Manifest
@@ -61,7 +63,7 @@ def test_what_nobody_here_can_open_is_not_copied(tmp_path: Path) -> None:
 def test_the_spool_holds_no_plaintext_and_has_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     data = seal([("f", b"the plaintext " * 10_000)], compress=False)
-    with codec_pipe.spool(pipe(data), [KEK]) as copy:
+    with codec_pipe.spool(pipe(data), [KEK], Gate(ANYBODY, PLAIN)) as copy:
         assert copy.read() == data
         assert not list(tmp_path.iterdir())
     with codec_pipe.spool_all(pipe(data)) as copy:

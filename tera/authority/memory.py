@@ -19,6 +19,20 @@ from tera.policy.marks import Mark, MarkKey, raised
 from tera.state.reader import Opens
 
 
+class _UndoableLog(MemoryLog):
+    """A log of which the last transaction can be undone."""
+
+    @contextmanager
+    def undone_on_failure(self) -> Iterator[None]:
+        size, checkpoints = len(self._records), dict(self._checkpoints)
+        try:
+            yield
+        except BaseException:
+            del self._records[size:]
+            self._checkpoints = checkpoints
+            raise
+
+
 class _Tables(Transaction):
     """One state; `changes` covers `base` while a transaction is on."""
 
@@ -26,7 +40,6 @@ class _Tables(Transaction):
         self._base = base
         self._log = log
         self.changes: dict[Any, Any] = {}
-        self.events: list[bytes] = []
         self.forgotten = 0
 
     def _get(self, *key: Any) -> Any:
@@ -41,8 +54,7 @@ class _Tables(Transaction):
         return found
 
     def last_time(self) -> int:
-        last = self._log.size() - 1
-        return 0 if last < 0 else next(self._log.records(last)).keys[0]
+        return self._get("time") or 0
 
     def opens(self, bind: bytes, viewer: str) -> Opens:
         return self._get("opens", bind, viewer) or Opens()
@@ -63,7 +75,8 @@ class _Tables(Transaction):
         return self._get("reported", device) or 0
 
     def record(self, event: Event) -> None:
-        self.events.append(event.pack())
+        self._log.append(event.pack())
+        self.changes[("time",)] = max(self.last_time(), event.time)
 
     def count(self, bind: bytes, viewer: str, now: int) -> None:
         before = self.opens(bind, viewer)
@@ -95,7 +108,7 @@ class MemoryState(State):
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._base: dict[Any, Any] = {}
-        self._log = MemoryLog()
+        self._log = _UndoableLog()
 
     @contextmanager
     def reading(self) -> Iterator[View]:
@@ -104,11 +117,9 @@ class MemoryState(State):
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        with self._lock:
+        with self._lock, self._log.undone_on_failure():
             tables = _Tables(self._base, self._log)
             yield tables
-            for event in tables.events:
-                self._log.append(event)
             self._base.update(tables.changes)
             if tables.forgotten:
                 old = [key for key, one in self._base.items() if key[0] == "kept" and one.issued < tables.forgotten]

@@ -22,14 +22,14 @@ from tera.state.reader import Opens
 class Kept:
     """A share that was released, as it is remembered: by H(request), so that a lost answer can be had again.
 
-    `session` is the hash of the request that began the session, maybe its own; `before`, what had been counted
-    when it began; `issued` is in seconds since 1970 UTC.
+    `session` is the hash of the request that began the session, maybe its own; `before`, how many opens had been
+    counted when it began; `issued` is in seconds since 1970 UTC.
     """
 
     viewer: str
     bind: bytes
     session: bytes
-    before: Opens
+    before: int
     issued: int
     answer: bytes = field(repr=False)
 
@@ -47,7 +47,7 @@ class View(Protocol):
         ...
 
     def last_time(self) -> int:
-        """Return the time of the newest event, in milliseconds; 0 if there is none."""
+        """Return the latest time of any event, in milliseconds; 0 if there is none."""
         ...
 
     def opens(self, bind: bytes, viewer: str) -> Opens:

@@ -32,7 +32,7 @@ SCHEMA: Final = (
     "CREATE TABLE opens (bind BLOB NOT NULL, viewer TEXT NOT NULL, count INTEGER NOT NULL, first INTEGER NOT NULL,"
     " PRIMARY KEY (bind, viewer)) WITHOUT ROWID",
     "CREATE TABLE kept (request BLOB PRIMARY KEY, viewer TEXT NOT NULL, bind BLOB NOT NULL, session BLOB NOT NULL,"
-    " count INTEGER NOT NULL, first INTEGER, issued INTEGER NOT NULL, answer BLOB NOT NULL) WITHOUT ROWID",
+    " before INTEGER NOT NULL, issued INTEGER NOT NULL, answer BLOB NOT NULL)",
     "CREATE INDEX kept_issued ON kept (issued)",
     "CREATE TABLE envelope (signer BLOB NOT NULL, policy BLOB NOT NULL, body BLOB NOT NULL,"
     " PRIMARY KEY (signer, policy)) WITHOUT ROWID",
@@ -64,20 +64,20 @@ class _Tables(Transaction):
         return None if found is None else Mark(int(found[0]), bytes(found[1]))
 
     def last_time(self) -> int:
-        found = self._row("SELECT t FROM log_event ORDER BY idx DESC LIMIT 1")
-        return 0 if found is None else int(found[0])
+        found = self._row("SELECT max(t) FROM log_event")
+        return 0 if found[0] is None else int(found[0])
 
     def opens(self, bind: bytes, viewer: str) -> Opens:
         found = self._row("SELECT count, first FROM opens WHERE bind = ? AND viewer = ?", bind, viewer)
         return Opens() if found is None else Opens(int(found[0]), int(found[1]))
 
     def kept(self, request: bytes) -> Kept | None:
-        statement = "SELECT viewer, bind, session, count, first, issued, answer FROM kept WHERE request = ?"
+        statement = "SELECT viewer, bind, session, before, issued, answer FROM kept WHERE request = ?"
         found = self._row(statement, request)
         if found is None:
             return None
-        viewer, bind, session, count, first, issued, answer = found
-        return Kept(viewer, bytes(bind), bytes(session), Opens(count, first), issued, bytes(answer))
+        viewer, bind, session, before, issued, answer = found
+        return Kept(viewer, bytes(bind), bytes(session), before, issued, bytes(answer))
 
     def envelope(self, signer: bytes, policy_id: bytes) -> bytes | None:
         found = self._row("SELECT body FROM envelope WHERE signer = ? AND policy = ?", signer, policy_id)
@@ -102,11 +102,9 @@ class _Tables(Transaction):
         )
 
     def keep(self, request: bytes, kept: Kept) -> None:
-        before = kept.before
         self._db.execute(
-            "INSERT INTO kept (request, viewer, bind, session, count, first, issued, answer)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (request, kept.viewer, kept.bind, kept.session, before.count, before.first, kept.issued, kept.answer),
+            "INSERT INTO kept (request, viewer, bind, session, before, issued, answer) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (request, kept.viewer, kept.bind, kept.session, kept.before, kept.issued, kept.answer),
         )
 
     def forget(self, before: int) -> None:

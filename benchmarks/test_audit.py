@@ -28,8 +28,10 @@ from tera.audit.events import Event
 from tera.audit.log import keys_of
 from tera.audit.notekeys import log_signers
 from tera.audit.proof import open_proof, prove
-from tera.state.logdb import SqliteLog, connect, transaction
 from tera.crypto.signing import SigningKey
+from tera.state import logdb
+from tera.state.database import Database
+from tera.state.logdb import SqliteLog
 
 EVENTS = int(os.environ.get("TERA_BENCH_EVENTS", "1000000"))
 MOST_SECONDS = 0.001
@@ -43,23 +45,30 @@ def event(at: int) -> Event:
     return Event(at, "release", name[16:], name, viewer="ann@a.example", request=name, extra={"left": 3})
 
 
+def database(path: Path) -> Database:
+    return Database(path, application=1, version=1, schema=logdb.SCHEMA, what="the log")
+
+
+def connection_of(opened: Database) -> sqlite3.Connection:
+    with opened.reading() as connection:
+        return connection
+
+
 @pytest.fixture
-def empty(tmp_path: Path) -> Iterator[tuple[sqlite3.Connection, SqliteLog]]:
-    with closing(connect(tmp_path / "log.db")) as connection:
-        log = SqliteLog(connection)
-        log.prepare()
-        yield connection, log
+def empty(tmp_path: Path) -> Iterator[Database]:
+    with closing(database(tmp_path / "log.db")) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqliteLog]:
     """A log of many events. The rows are those of `append`, written without its transactions: a minute less."""
-    with closing(connect(tmp_path_factory.mktemp("audit") / "full.db")) as connection:
+    with closing(database(tmp_path_factory.mktemp("audit") / "full.db")) as opened:
+        connection = connection_of(opened)
         log = SqliteLog(connection)
-        log.prepare()
         connection.execute("PRAGMA synchronous = OFF")
         frontier = tree.Frontier()
-        with transaction(connection):
+        with opened.transaction():
             connection.executemany("INSERT INTO log_event VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows(EVENTS))
             connection.executemany(
                 "INSERT INTO log_node VALUES (?, ?)",
@@ -94,13 +103,12 @@ def test_flush(benchmark: Any, tmp_path: Path) -> None:
         benchmark.pedantic(flush, rounds=200)
 
 
-def test_append_one_durable_event(benchmark: Any, empty: tuple[sqlite3.Connection, SqliteLog], tmp_path: Path) -> None:
-    connection, log = empty
+def test_append_one_durable_event(benchmark: Any, empty: Database, tmp_path: Path) -> None:
     fresh, flushes = iter(range(1_000)), list[float]()
 
     def append(data: bytes) -> None:
-        with transaction(connection):
-            log.append(data)
+        with empty.transaction() as connection:
+            SqliteLog(connection).append(data)
 
     with (tmp_path / "flushed").open("wb", buffering=0) as file:
 
@@ -118,13 +126,12 @@ def test_append_one_durable_event(benchmark: Any, empty: tuple[sqlite3.Connectio
     hold(benchmark)
 
 
-def test_append_without_the_disk(benchmark: Any, empty: tuple[sqlite3.Connection, SqliteLog]) -> None:
-    connection, log = empty
-    connection.execute("PRAGMA synchronous = OFF")
+def test_append_without_the_disk(benchmark: Any, empty: Database) -> None:
+    connection_of(empty).execute("PRAGMA synchronous = OFF")
 
     def append(data: bytes) -> None:
-        with transaction(connection):
-            log.append(data)
+        with empty.transaction() as connection:
+            SqliteLog(connection).append(data)
 
     fresh = iter(range(10_000))
     benchmark.pedantic(append, setup=lambda: ((event(next(fresh)).pack(),), {}), rounds=1_000, warmup_rounds=5)

@@ -11,14 +11,16 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from tera.codec.source import FileSource
-from tera.crypto.signing import SigningKey
-from tera.errors import InputUnavailable, MissingBlocklist
-from tera.policy.blocklist import BlockList
-from tera.policy.marks import Marks
-from tera.state.reader import ReaderState
+from tera.errors import BadInput, InputUnavailable, MissingBlocklist
+
+if TYPE_CHECKING:
+    from tera.crypto.signing import SigningKey
+    from tera.policy.blocklist import BlockList
+    from tera.policy.marks import Marks
+    from tera.state.reader import ReaderState
 
 
 class Releaser(Protocol):
@@ -51,6 +53,8 @@ class BlockListFile:
     @contextmanager
     def open(self, now: int, marks: Marks) -> Iterator[BlockList]:
         """See `BlockListSource`."""
+        from tera.policy.blocklist import BlockList
+
         name = os.fspath(self.path)
         try:
             fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -79,7 +83,8 @@ class Config:
 
     `authorities` by fingerprint (32 bytes); `signers`, fingerprints on whom `require_signature` may rely;
     `viewer_key` proves who asks, to an authority, `device_key` which machine. With `lease` one is asked for
-    wherever the rules may give it. `clock` returns seconds since 1970 UTC.
+    wherever the rules may give it. `clock` returns seconds since 1970 UTC. Raises BadInput for a lease that nothing
+    could keep.
     """
 
     authorities: Mapping[bytes, Releaser] = field(default_factory=dict)
@@ -90,6 +95,13 @@ class Config:
     device_key: SigningKey | None = None
     lease: bool = False
     clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        if self.lease and (self.device_key is None or self.state is None):
+            raise BadInput(
+                "a lease is kept in a state, under the key of the device, and one of the two is not configured",
+                hint="device_key names a key that `tera keygen --sign` made",
+            )
 
 
 PLAIN: Final = Config()

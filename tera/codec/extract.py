@@ -28,6 +28,7 @@ from tera.format.limits import Limits
 from tera.format.paths import Tree
 from tera.format.records import DIRECTORY, EntryHead, Manifest
 from tera.format.stream import RecordReader
+from tera.policy.context import Action
 from tera.wire import zstd
 
 Load: TypeAlias = Callable[[], memoryview]
@@ -293,13 +294,14 @@ def extract(
     *,
     wanted: Collection[str] | None = None,
     rename: bool = False,
+    action: Action = "extract",
     progress: Callable[[int], None] | None = None,
 ) -> Extracted:
     """Write entries of an open container to a folder. See `tera.decode`.
 
-    What the rules deny of it is refused before anything is written.
+    What the rules deny of `action` is refused before anything is written.
     """
-    container.gate.check_entries(container.paths if wanted is None else wanted)
+    container.gate.check_entries(container.paths if wanted is None else wanted, action)
     if wanted is not None:
         return _extract_some(container, folder, wanted, rename=rename, progress=progress)
     _check_output(container.size, container.bounds)

@@ -3,7 +3,8 @@
 The law of this file: an event and the hashes that it completes are written by one transaction that has held
 the write lock since its beginning, or not at all. Measured: with Python's default, deferred transactions, 4
 processes broke 45 of 1,200 links of a chain, without an error. Here the number of an event is found by
-the statement that inserts it, it is a primary key, and without an open transaction nothing is appended.
+the statement that inserts it, it is a primary key, and without an open transaction nothing is appended. The
+transaction is `database.py`'s, and so is what it says when it cannot begin or end.
 
     log_event       one row an event: its bytes, and the columns by which it is found
     log_node        one row an event: the hashes of the subtrees that it completes, from its own upwards (64 bytes
@@ -16,13 +17,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 from tera.audit import tree
 from tera.audit.events import parse_event
 from tera.audit.log import Entry, Log, Query, Record, Signed, keys_of
 from tera.errors import BadLog, LogUnavailable, NoSuchEvent
+from tera.state.database import failures
 
 SCHEMA: Final = (
     "CREATE TABLE IF NOT EXISTS log_event (idx INTEGER PRIMARY KEY, t INTEGER NOT NULL, kind TEXT NOT NULL, id BLOB,"
@@ -51,59 +52,11 @@ _RECORDS: Final = (
 )
 
 
-@contextmanager
-def _failures() -> Iterator[None]:
-    """Let no exception of SQLite out."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        if str(error).startswith("Could not decode"):
-            raise BadLog("the log was changed: a text in it is not UTF-8") from None
-        raise LogUnavailable(f"the log's database cannot be used: {error}") from None
-
-
-def connect(path: Path | str, *, timeout: float = 10.0) -> sqlite3.Connection:
-    """Open a database in which a commit is on the disk when it returns; transactions are begun by hand.
-
-    `timeout` is how many seconds a writer waits for another. Raises LogUnavailable.
-    """
-    with _failures():
-        connection = sqlite3.connect(path, timeout=timeout, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-        except BaseException:
-            connection.close()
-            raise
-    return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """Hold the write lock from the first statement on; commit at the end, undo all if anything is raised."""
-    with _failures():
-        connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-        with _failures():
-            connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            with _failures():
-                connection.rollback()
-
-
 class SqliteLog(Log):
-    """A log in the database of `connection`; `prepare` makes its tables, once."""
+    """A log in the tables of `SCHEMA`, on the connection that a `Database` gives."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._db = connection
-
-    def prepare(self) -> None:
-        """Make the tables if they are not there."""
-        with _failures():
-            for statement in SCHEMA:
-                self._db.execute(statement)
 
     def append(self, event: bytes) -> int:
         """Record one event inside the caller's transaction (`BEGIN IMMEDIATE`), and return its number."""
@@ -183,21 +136,32 @@ class SqliteLog(Log):
         return None if found is None else Signed(found[0], found[1], _blob(found[2]))
 
     def _insert(self, statement: str, *values: Any) -> int:
-        with _failures():
-            try:
-                row = self._db.execute(statement, values).lastrowid
-            except sqlite3.IntegrityError:
-                raise BadLog("the log was changed: what is to be added is there already") from None
+        with _log_failures():
+            row = self._db.execute(statement, values).lastrowid
         assert row is not None  # it is not, after an INSERT
         return row
 
     def _row(self, statement: str, *values: Any) -> Any:
-        with _failures():
+        with _log_failures():
             return self._db.execute(statement, values).fetchone()
 
     def _rows(self, statement: str, *values: Any) -> list[Any]:
-        with _failures():
+        with _log_failures():
             return self._db.execute(statement, values).fetchall()
+
+
+@contextmanager
+def _log_failures() -> Iterator[None]:
+    """Tell a log that was changed from one that cannot be used: LogUnavailable, or BadLog."""
+    with failures("the log", LogUnavailable):
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise BadLog("the log was changed: what is to be added is there already") from None
+        except sqlite3.OperationalError as error:
+            if not str(error).startswith("Could not decode"):
+                raise
+            raise BadLog("the log was changed: a text in it is not UTF-8") from None
 
 
 def _blob(value: Any) -> bytes:

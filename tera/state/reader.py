@@ -48,6 +48,10 @@ class ReaderState(Protocol):
         """Remember the time. Raises ClockBehind if a time more than 5 minutes later has been seen."""
         ...
 
+    def seen(self) -> int:
+        """Return the latest time that was seen or recorded, in seconds since 1970 UTC; 0 if none was."""
+        ...
+
     def opens(self, bind: bytes, viewer: str) -> Opens:
         """Return how often this viewer (maybe "") has opened the container with this H_bind."""
         ...
@@ -65,12 +69,12 @@ class ReaderState(Protocol):
         """Return the lease of a container's share, or None."""
         ...
 
-    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease) -> None:
-        """Keep a lease in place of any before."""
+    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease, ends: int) -> None:
+        """Keep a lease, which ends at `ends`, in place of any before."""
         ...
 
-    def drop_lease(self, bind: bytes, authority: bytes) -> None:
-        """Erase a lease."""
+    def drop_leases(self, now: int) -> None:
+        """Erase all leases that have ended."""
         ...
 
     def reported(self, authority: bytes) -> int:
@@ -98,7 +102,7 @@ class MemoryReaderState(ReaderState):
         self._lock = threading.RLock()
         self._marks: dict[MarkKey, Mark] = {}
         self._opens: dict[tuple[bytes, str], Opens] = {}
-        self._leases: dict[tuple[bytes, bytes], Lease] = {}
+        self._leases: dict[tuple[bytes, bytes], tuple[Lease, int]] = {}
         self._reported: dict[bytes, tuple[int, int]] = {}
         self._seen = 0
         self._log = MemoryLog()
@@ -116,27 +120,34 @@ class MemoryReaderState(ReaderState):
             check_clock(now, self._seen)
             self._seen = max(self._seen, now)
 
+    def seen(self) -> int:
+        return self._seen
+
     def opens(self, bind: bytes, viewer: str) -> Opens:
         return self._opens.get((bind, viewer), Opens())
 
     def count(self, bind: bytes, viewer: str, now: int, check: Callable[[Opens], Event]) -> None:
         with self._lock:
             before = self.opens(bind, viewer)
-            self._log.append(check(before).pack())
+            self.record(check(before))
             self._opens[bind, viewer] = Opens(before.count + 1, now if before.first is None else before.first)
 
     def record(self, event: Event) -> None:
         with self._lock:
             self._log.append(event.pack())
+            self._seen = max(self._seen, event.time // 1_000)
 
     def lease(self, bind: bytes, authority: bytes) -> Lease | None:
-        return self._leases.get((bind, authority))
+        found = self._leases.get((bind, authority))
+        return None if found is None else found[0]
 
-    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease) -> None:
-        self._leases[bind, authority] = lease
+    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease, ends: int) -> None:
+        with self._lock:
+            self._leases[bind, authority] = lease, ends
 
-    def drop_lease(self, bind: bytes, authority: bytes) -> None:
-        self._leases.pop((bind, authority), None)
+    def drop_leases(self, now: int) -> None:
+        with self._lock:
+            self._leases = {key: kept for key, kept in self._leases.items() if now < kept[1]}
 
     def reported(self, authority: bytes) -> int:
         return self._reported.get(authority, (0, 0))[0]
@@ -153,7 +164,7 @@ class MemoryReaderState(ReaderState):
             yield self._log
 
 
-def check_clock(now: int, seen: int) -> None:
-    """Return unless the clock was set back by more than 5 minutes. Raises ClockBehind."""
-    if now + SKEW < seen:
+def check_clock(now: int, seen: int, skew: int = SKEW) -> None:
+    """Return unless the clock was set back by more than `skew` seconds, 5 minutes. Raises ClockBehind."""
+    if now + skew < seen:
         raise ClockBehind(f"this machine's clock is {seen - now:,} seconds behind what it was before", hint=CLOCK_HINT)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +30,7 @@ SCHEMA: Final = (
     "CREATE TABLE opens (bind BLOB NOT NULL, viewer TEXT NOT NULL, count INTEGER NOT NULL, first INTEGER NOT NULL,"
     " PRIMARY KEY (bind, viewer)) WITHOUT ROWID",
     "CREATE TABLE lease (bind BLOB NOT NULL, authority BLOB NOT NULL, request BLOB NOT NULL, answer BLOB NOT NULL,"
-    " salt BLOB NOT NULL, wrapped BLOB NOT NULL, PRIMARY KEY (bind, authority)) WITHOUT ROWID",
+    " salt BLOB NOT NULL, wrapped BLOB NOT NULL, ends INTEGER NOT NULL, PRIMARY KEY (bind, authority)) WITHOUT ROWID",
     "CREATE TABLE reported (authority BLOB PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE seen (one INTEGER PRIMARY KEY CHECK (one = 1), time INTEGER NOT NULL)",
     *logdb.SCHEMA,
@@ -77,12 +77,15 @@ class SqliteReaderState(ReaderState):
                 )
 
     def see(self, now: int) -> None:
-        with self._db.reading() as db:
-            seen = _seen(db)
+        seen = self.seen()
         check_clock(now, seen)
         if now > seen + 60:  # once a minute is enough for a clock that was set back by more than five
             with self._db.transaction() as db:
                 db.execute("INSERT OR REPLACE INTO seen (one, time) VALUES (1, ?)", (max(now, _seen(db)),))
+
+    def seen(self) -> int:
+        with self._db.reading() as db:
+            return _seen(db)
 
     def opens(self, bind: bytes, viewer: str) -> Opens:
         with self._db.reading() as db:
@@ -105,20 +108,22 @@ class SqliteReaderState(ReaderState):
     def lease(self, bind: bytes, authority: bytes) -> Lease | None:
         statement = "SELECT request, answer, salt, wrapped FROM lease WHERE bind = ? AND authority = ?"
         with self._db.reading() as db:
-            found = db.execute(statement, (bind, authority)).fetchone()
-        return None if found is None else Lease(*map(bytes, found))
+            found = _row(db, statement, (bind, authority), (bytes,) * 4)
+        return None if found is None else Lease(*found)
 
-    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease) -> None:
+    def keep_lease(self, bind: bytes, authority: bytes, lease: Lease, ends: int) -> None:
         with self._db.transaction() as db:
             db.execute(
-                "INSERT OR REPLACE INTO lease (bind, authority, request, answer, salt, wrapped)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (bind, authority, lease.request, lease.answer, lease.salt, lease.wrapped),
+                "INSERT OR REPLACE INTO lease (bind, authority, request, answer, salt, wrapped, ends)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (bind, authority, lease.request, lease.answer, lease.salt, lease.wrapped, ends),
             )
+        self._db.erase()
 
-    def drop_lease(self, bind: bytes, authority: bytes) -> None:
+    def drop_leases(self, now: int) -> None:
         with self._db.transaction() as db:
-            db.execute("DELETE FROM lease WHERE bind = ? AND authority = ?", (bind, authority))
+            db.execute("DELETE FROM lease WHERE ends <= ?", (now,))
+        self._db.erase()
 
     def reported(self, authority: bytes) -> int:
         return self._reported(authority)[0]
@@ -134,8 +139,8 @@ class SqliteReaderState(ReaderState):
 
     def _reported(self, authority: bytes) -> tuple[int, int]:
         with self._db.reading() as db:
-            found = db.execute("SELECT size, sent FROM reported WHERE authority = ?", (authority,)).fetchone()
-        return (0, 0) if found is None else (int(found[0]), int(found[1]))
+            found = _row(db, "SELECT size, sent FROM reported WHERE authority = ?", (authority,), (int, int))
+        return (0, 0) if found is None else found
 
     @contextmanager
     def log(self) -> Iterator[Log]:
@@ -145,15 +150,25 @@ class SqliteReaderState(ReaderState):
 
 def _mark(db: sqlite3.Connection, key: MarkKey) -> Mark | None:
     statement = "SELECT version, digest FROM mark WHERE kind = ? AND signer = ? AND name = ?"
-    found: Any = db.execute(statement, (key.kind, key.signer, key.name)).fetchone()
-    return None if found is None else Mark(int(found[0]), bytes(found[1]))
+    found = _row(db, statement, (key.kind, key.signer, key.name), (int, bytes))
+    return None if found is None else Mark(*found)
 
 
 def _opens(db: sqlite3.Connection, bind: bytes, viewer: str) -> Opens:
-    found = db.execute("SELECT count, first FROM opens WHERE bind = ? AND viewer = ?", (bind, viewer)).fetchone()
-    return Opens() if found is None else Opens(int(found[0]), int(found[1]))
+    statement = "SELECT count, first FROM opens WHERE bind = ? AND viewer = ?"
+    found = _row(db, statement, (bind, viewer), (int, int))
+    return Opens() if found is None else Opens(*found)
 
 
 def _seen(db: sqlite3.Connection) -> int:
-    found = db.execute("SELECT time FROM seen").fetchone()
+    times = "SELECT max(t) / 1000 AS time FROM log_event UNION ALL SELECT time FROM seen"
+    found = _row(db, f"SELECT coalesce(max(time), 0) FROM ({times})", (), (int,))  # noqa: S608
     return 0 if found is None else int(found[0])
+
+
+def _row(db: sqlite3.Connection, statement: str, values: Sequence[Any], types: tuple[type, ...]) -> Any:
+    """Return one row, or None; a column that holds something else than `types` is damage like any other."""
+    found = db.execute(statement, values).fetchone()
+    if found is not None and tuple(map(type, found)) != types:
+        raise sqlite3.DataError("a column holds what was never written to it")
+    return found

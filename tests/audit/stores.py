@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from tera.audit.events import Event
 from tera.audit.log import Log, issue_checkpoint
 from tera.audit.memory import MemoryLog
-from tera.state.logdb import SqliteLog, connect, transaction
+from tera.state import logdb
+from tera.state.database import Database
+from tera.state.logdb import SqliteLog
 from tests.audit.keys import ORIGIN, SIGNERS
 
 
@@ -19,7 +22,7 @@ class Store:
     """A log, and what it wants around an append."""
 
     log: Log
-    writing: Callable[[], AbstractContextManager[None]]
+    writing: Callable[[], AbstractContextManager[object]]
 
     def add(self, *events: Event) -> None:
         with self.writing():
@@ -45,16 +48,23 @@ def memory(folder: Path) -> Iterator[Store]:
     yield Store(MemoryLog(), nullcontext)
 
 
+def database(path: Path, *, timeout: float = 10.0) -> Database:
+    """A database that holds a log and nothing else."""
+    return Database(path, application=1, version=1, schema=logdb.SCHEMA, what="the log", timeout=timeout)
+
+
+def connection_of(opened: Database) -> sqlite3.Connection:
+    """This thread's connection, outside of any transaction: for what is done to a database by hand."""
+    with opened.reading() as connection:
+        return connection
+
+
 @contextmanager
 def sqlite(folder: Path) -> Iterator[Store]:
-    connection = connect(folder / "log.db")
-    try:
+    with closing(database(folder / "log.db")) as opened:
+        connection = connection_of(opened)
         connection.execute("PRAGMA synchronous = OFF")  # what these tests show does not need the disk
-        log = SqliteLog(connection)
-        log.prepare()
-        yield Store(log, lambda: transaction(connection))
-    finally:
-        connection.close()
+        yield Store(SqliteLog(connection), opened.transaction)
 
 
 STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {"memory": memory, "sqlite": sqlite}

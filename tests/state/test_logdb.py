@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import sqlite3
-import stat
 import time
 from collections.abc import Iterator
 from itertools import pairwise
@@ -16,10 +15,11 @@ import pytest
 from tera.audit.events import Event
 from tera.audit.log import Query, issue_checkpoint
 from tera.audit.verify import verify_log
-from tera.state.logdb import SqliteLog, connect, transaction
 from tera.errors import BadLog, LogUnavailable
+from tera.state.database import Database
+from tera.state.logdb import SqliteLog
 from tests.audit.keys import KNOWN, ORIGIN, SIGNERS
-from tests.audit.stores import event
+from tests.audit.stores import connection_of, database, event
 
 
 @pytest.fixture
@@ -28,16 +28,19 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def db(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = connect(path)
-    SqliteLog(connection).prepare()
-    yield connection
-    connection.close()
+def opened(path: Path) -> Iterator[Database]:
+    with contextlib.closing(database(path)) as found:
+        yield found
 
 
-def fill(db: sqlite3.Connection, count: int, *, sign: bool = True) -> SqliteLog:
-    log = SqliteLog(db)
-    with transaction(db):
+@pytest.fixture
+def db(opened: Database) -> sqlite3.Connection:
+    return connection_of(opened)
+
+
+def fill(opened: Database, count: int, *, sign: bool = True) -> SqliteLog:
+    with opened.transaction() as db:
+        log = SqliteLog(db)
         for _ in range(count):
             log.append(event(log.size()).pack())
         if sign:
@@ -55,39 +58,28 @@ def test_an_append_outside_a_transaction_is_refused(db: sqlite3.Connection) -> N
     assert log.size() == 0
 
 
-def test_an_append_goes_with_its_transaction(db: sqlite3.Connection, path: Path) -> None:
-    log = fill(db, 3)
-    db.execute("CREATE TABLE counts (n INTEGER)")
-    with pytest.raises(KeyError), transaction(db):
+def test_an_append_goes_with_its_transaction(opened: Database, path: Path) -> None:
+    log = fill(opened, 3)
+    with opened.transaction() as db:
+        db.execute("CREATE TABLE counts (n INTEGER)")
+    with pytest.raises(KeyError), opened.transaction() as db:
         log.append(event(3).pack())
         db.execute("INSERT INTO counts VALUES (1)")
         raise KeyError
     assert (log.size(), db.execute("SELECT count(*) FROM counts").fetchone()) == (3, (0,))
-    with transaction(db):
-        log.append(event(3).pack())
-        db.execute("INSERT INTO counts VALUES (1)")
-        with contextlib.closing(connect(path)) as other:
-            assert SqliteLog(other).size() == 3
-    with contextlib.closing(connect(path)) as other:
-        assert SqliteLog(other).size() == 4
+    with contextlib.closing(database(path)) as other:
+        with opened.transaction():
+            log.append(event(3).pack())
+            with other.reading() as beside:
+                assert SqliteLog(beside).size() == 3
+        with other.reading() as beside:
+            assert SqliteLog(beside).size() == 4
     assert verify_log(log, KNOWN, ORIGIN).size == 4
-
-
-def test_a_commit_is_on_the_disk_when_it_returns(db: sqlite3.Connection) -> None:
-    assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert db.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
-
-
-def test_a_second_writer_waits_and_is_refused_in_the_end(db: sqlite3.Connection, path: Path) -> None:
-    with contextlib.closing(connect(path, timeout=0.01)) as other, transaction(db):
-        with pytest.raises(LogUnavailable, match="locked"), transaction(other):
-            pytest.fail("two writers at once")
-        assert not other.in_transaction
 
 
 def append_many(path: Path, begin: str, name: int, count: int, refused: multiprocessing.Queue[int]) -> None:
     """Append `count` events, each in its own transaction, and start again when one is refused."""
-    connection = connect(path, timeout=60)
+    connection = connection_of(database(path, timeout=60))
     connection.execute("PRAGMA synchronous = OFF")  # faster, so that there are more meetings
     log, again = SqliteLog(connection), 0
     for at in range(count):
@@ -111,11 +103,9 @@ def append_many(path: Path, begin: str, name: int, count: int, refused: multipro
 def test_four_processes_break_no_link(path: Path, begin: str) -> None:
     """Measured with default transactions and a number that is read first: 45 of 1,200 links broken, without an error.
 
-    `BEGIN IMMEDIATE` refuses nobody. A deferred transaction that has read is refused as soon as it writes after
-    another's commit, and has to start again; it breaks nothing either.
+    `BEGIN IMMEDIATE`, which is what `Database.transaction` begins with, refuses nobody. A deferred transaction that
+    has read is refused as soon as it writes after another's commit, and has to start again; it breaks nothing either.
     """
-    with contextlib.closing(connect(path)) as connection:
-        SqliteLog(connection).prepare()
     context = multiprocessing.get_context("spawn")
     refused = context.Queue()
     processes = [context.Process(target=append_many, args=(path, begin, name, 300, refused)) for name in range(4)]
@@ -125,9 +115,9 @@ def test_four_processes_break_no_link(path: Path, begin: str) -> None:
         process.join()
     assert [process.exitcode for process in processes] == [0, 0, 0, 0]
     assert begin == "BEGIN" or sum(refused.get() for _ in processes) == 0
-    with contextlib.closing(connect(path)) as connection:
-        log = SqliteLog(connection)
-        with transaction(connection):
+    with contextlib.closing(database(path)) as again:
+        with again.transaction() as connection:
+            log = SqliteLog(connection)
             issue_checkpoint(log, ORIGIN, SIGNERS, 0)
         assert verify_log(log, KNOWN, ORIGIN).signed == 1_200
         writers = [viewer for (viewer,) in connection.execute("SELECT viewer FROM log_event ORDER BY idx")]
@@ -185,43 +175,45 @@ BY_HAND = {
 
 
 @pytest.mark.parametrize("name", BY_HAND)
-def test_a_change_by_hand_is_named(db: sqlite3.Connection, name: str) -> None:
+def test_a_change_by_hand_is_named(opened: Database, db: sqlite3.Connection, name: str) -> None:
     statements, why = BY_HAND[name]
-    log = fill(db, 10)
+    log = fill(opened, 10)
     db.executescript(statements)
     with pytest.raises(BadLog, match=why):
         verify_log(log, KNOWN, ORIGIN)
 
 
-def test_an_event_removed_from_the_end_before_it_was_signed_has_left_its_hash(db: sqlite3.Connection) -> None:
-    log = fill(db, 10)
-    fill(db, 2, sign=False)
+def test_an_event_removed_from_the_end_before_it_was_signed_has_left_its_hash(
+    opened: Database, db: sqlite3.Connection
+) -> None:
+    log = fill(opened, 10)
+    fill(opened, 2, sign=False)
     assert verify_log(log, KNOWN, ORIGIN).signed == 10
     db.execute("DELETE FROM log_event WHERE idx = 11")
     with pytest.raises(BadLog, match="ends after 11 events, and there is the hash of another"):
         verify_log(log, KNOWN, ORIGIN)
 
 
-def test_nothing_is_appended_where_an_event_was_removed(db: sqlite3.Connection) -> None:
-    log = fill(db, 10)
+def test_nothing_is_appended_where_an_event_was_removed(opened: Database, db: sqlite3.Connection) -> None:
+    log = fill(opened, 10)
     db.execute("DELETE FROM log_event WHERE idx = 9")
-    with pytest.raises(BadLog), transaction(db):
+    with pytest.raises(BadLog), opened.transaction():
         log.append(event(9).pack())
     assert log.size() == 9
 
 
-def test_nothing_is_appended_above_hashes_that_are_missing(db: sqlite3.Connection) -> None:
-    log = fill(db, 7)
+def test_nothing_is_appended_above_hashes_that_are_missing(opened: Database, db: sqlite3.Connection) -> None:
+    log = fill(opened, 7)
     db.execute("DELETE FROM log_node WHERE idx = 5")
-    with pytest.raises(BadLog, match="hashes of event 5 are missing"), transaction(db):
+    with pytest.raises(BadLog, match="hashes of event 5 are missing"), opened.transaction():
         log.append(event(7).pack())
     assert log.size() == 7
     with pytest.raises(BadLog):
         log.root()
 
 
-def test_a_hash_that_is_cut_short_proves_nothing(db: sqlite3.Connection) -> None:
-    log = fill(db, 8)
+def test_a_hash_that_is_cut_short_proves_nothing(opened: Database, db: sqlite3.Connection) -> None:
+    log = fill(opened, 8)
     db.execute("UPDATE log_node SET hashes = x'00' WHERE idx = 3")
     with pytest.raises(BadLog, match="cut short"):
         log.inclusion(6)
@@ -230,59 +222,46 @@ def test_a_hash_that_is_cut_short_proves_nothing(db: sqlite3.Connection) -> None
 # --- the database -----------------------------------------------------------------------------------------
 
 
-def test_a_log_is_read_again_by_another_process_to_be(db: sqlite3.Connection, path: Path) -> None:
-    root = fill(db, 10).root()
-    db.close()
-    with contextlib.closing(connect(path)) as again:
-        log = SqliteLog(again)
-        log.prepare()
+def test_a_log_is_read_again_by_another_process_to_be(opened: Database, path: Path) -> None:
+    root = fill(opened, 10).root()
+    opened.close()
+    with contextlib.closing(database(path)) as again:
+        log = SqliteLog(connection_of(again))
         assert (log.size(), log.root()) == (10, root)
         fill(again, 5)
         assert verify_log(log, KNOWN, ORIGIN).checkpoints == 2
 
 
-def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
-    path.write_bytes(b"no database" * 1_000)
-    with pytest.raises(LogUnavailable, match="not a database"):
-        connect(path)
+def test_a_database_without_the_tables_is_refused(opened: Database, db: sqlite3.Connection) -> None:
+    for table in ("log_event", "log_node", "log_checkpoint"):
+        db.execute(f"DROP TABLE {table}")
+    log = SqliteLog(db)
+    for call in (log.size, log.last_checkpoint, lambda: [*log.records()], lambda: log.find(Query())):
+        with pytest.raises(LogUnavailable, match="no such table"):
+            call()
+    with pytest.raises(LogUnavailable), opened.transaction():
+        log.append(event(0).pack())
 
 
-def test_a_folder_that_is_not_there_is_refused(path: Path) -> None:
-    with pytest.raises(LogUnavailable, match="unable to open"):
-        connect(path / "below")
-
-
-def test_a_database_without_the_tables_is_refused(path: Path) -> None:
-    with contextlib.closing(connect(path)) as connection:
-        log = SqliteLog(connection)
-        for call in (log.size, log.last_checkpoint, lambda: [*log.records()], lambda: log.find(Query())):
-            with pytest.raises(LogUnavailable, match="no such table"):
-                call()
-        with pytest.raises(LogUnavailable), transaction(connection):
-            log.append(event(0).pack())
-
-
-def test_a_connection_that_is_closed_is_refused(db: sqlite3.Connection) -> None:
-    log = fill(db, 1)
-    db.close()
+def test_a_connection_that_is_closed_is_refused(opened: Database) -> None:
+    log = fill(opened, 1)
+    opened.close()
     with pytest.raises(LogUnavailable):
         log.size()
-    with pytest.raises(LogUnavailable), transaction(db):
-        pytest.fail("a transaction on nothing")
 
 
-def test_a_log_that_may_only_be_read_takes_nothing(db: sqlite3.Connection, path: Path) -> None:
-    fill(db, 3)
+def test_a_log_that_may_only_be_read_takes_nothing(opened: Database, path: Path) -> None:
+    fill(opened, 3)
     with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, isolation_level=None)) as reader:
         log = SqliteLog(reader)
         assert verify_log(log, KNOWN, ORIGIN).size == 3
-        with pytest.raises(LogUnavailable, match="readonly"), transaction(reader):
+        reader.execute("BEGIN")
+        with pytest.raises(LogUnavailable, match="readonly"):
             log.append(event(3).pack())
-    assert path.stat().st_mode & stat.S_IWUSR
 
 
-def test_a_query_uses_an_index_and_sorts_nothing(db: sqlite3.Connection) -> None:
-    fill(db, 300)
+def test_a_query_uses_an_index_and_sorts_nothing(opened: Database, db: sqlite3.Connection) -> None:
+    fill(opened, 300)
     for column in ("kind", "id", "bind", "sub", "viewer"):
         statement = f"SELECT idx, data FROM log_event WHERE idx >= 0 AND {column} = ? ORDER BY idx DESC LIMIT 10"
         plan = " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement}", ("x",)))

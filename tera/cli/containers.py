@@ -1,7 +1,7 @@
 """The container that a verb reads: a path, a pipe, standard input.
 
 The law of this file: a pipe is copied, still sealed, to a file without a name before it is read, so that
-every verb works on both and nothing is shown before it was verified. The trace of an interrupted rewrap
+every verb works on both and nothing is shown before it was verified. The trace of an interrupted change
 is reported and not acted upon.
 """
 
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 Source = str | BinaryIO
 BACKUP: Final = ".tera-access"
-"""`tera.codec.rewrap.SUFFIX`; every verb would pay for that import."""
+POLICY_BACKUP: Final = ".tera-policy"
+"""Those of `tera.codec.overwrite`; every verb would pay for that import."""
 
 
 @contextmanager
@@ -87,9 +88,10 @@ def mode_of(path: str) -> int:
 
 
 def warn_if_interrupted(path: str) -> None:
-    """Say so when the copy of an old recipients' section lies beside the file."""
-    if os.path.lexists(os.path.realpath(path) + BACKUP):
-        say("warning", f"{path}: a rewrap of it was interrupted: `tera recover {path}` restores it")
+    """Say so when the copy of an old section lies beside the file."""
+    for suffix, change in ((BACKUP, "a rewrap of it"), (POLICY_BACKUP, "a change of its policy")):
+        if os.path.lexists(os.path.realpath(path) + suffix):
+            say("warning", f"{path}: {change} was interrupted: `tera recover {path}` restores it")
 
 
 def below(paths: Sequence[str], names: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""tera recover: undo an interrupted rewrap; save what is left of a damaged container.
+"""tera recover: undo an interrupted change in place; save what is left of a damaged container.
 
 The law of this file: damage that was found is in the exit code (13), and a file with holes never looks
 like a whole one.
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 
 
-@click.command(short_help="Undo an interrupted rewrap; save what is left of a damaged container.")
+@click.command(short_help="Undo an interrupted change; save what is left of a damaged container.")
 @click.argument("file", metavar="FILE", type=click.Path())
 @opening_options
 @asking_options
@@ -35,7 +35,7 @@ _SHOWN = 20
 @json_option
 @quiet_option
 def command(file: str, keys: Opening, asking: Asking, directory: str | None, as_json: bool, quiet: bool) -> None:
-    """Put back the recipients of a container whose rewrap in place was interrupted.
+    """Put back the recipients, or the policy, of a container whose change in place was interrupted.
 
     With -i and -C: also write all files that can still be verified to DIR; those with holes get the ending .partial.
     """
@@ -51,6 +51,10 @@ def command(file: str, keys: Opening, asking: Asking, directory: str | None, as_
     if as_json:
         write_json(dataclasses.asdict(found))
     elif not quiet:
+        if found.policy == "restored":
+            tell(f"tera: restored the policy of {file}")
+        elif found.policy == "kept":
+            tell(f"tera: the policy of {file} is whole, and stays as it is")
         if found.restored:
             tell(f"tera: restored the recipients of {file}")
         if directory is not None:

@@ -1,6 +1,6 @@
-"""Recovering: a rewrap that was interrupted, and what is left of a damaged container.
+"""Recovering: a change in place that was interrupted, and what is left of a damaged container.
 
-The law of this file: it runs on request only. A restored section is one that fits the container; a
+The law of this file: it runs on request only. What is put back is `restore.py`'s; a
 salvaged file is one whose content verified, and what did not verify is never written: a file with holes
 is named `*.partial`, the holes are zeros, and all of them are reported.
 """
@@ -8,18 +8,16 @@ is named `*.partial`, the holes are zeros, and all of them are reported.
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from tera.codec.config import PLAIN, Config
 from tera.codec.gate import ANYBODY, Gate
-from tera.codec.output import sync_directory, write_all
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
-from tera.codec.rewrap import BACKUP_MAX, backup_path, parse_backup
-from tera.codec.source import open_path, read_prefix
+from tera.codec.restore import restore_access, restore_policy
+from tera.codec.source import open_path
 from tera.codec.target import TargetFolder
 from tera.crypto.hashes import B3
 from tera.errors import (
@@ -30,18 +28,15 @@ from tera.errors import (
     BadRoot,
     BadTrailer,
     Malformed,
-    OutputUnavailable,
     TeraError,
     TrailerMac,
     TrailingData,
     Truncated,
     Unauthentic,
 )
-from tera.format import sections as s
 from tera.format.records import FRAME_RAW, EntryHead, Manifest, frame_count
 from tera.policy.context import Context
 
-_FOREIGN: Final = "no rewrap left it there: move it away"
 _AT_THE_END: Final = (Truncated, TrailingData, BadLayout, BadTrailer, TrailerMac, BadRoot, BadIndex, BadChunk)
 _STREAM: Final = "its index can not be used; `tera decode --stream` writes the whole files before the damage"
 
@@ -58,12 +53,16 @@ class Damage:
 @dataclass(frozen=True, slots=True)
 class Recovered:
     """What was done: `restored`, whether an old recipients' section was put back (or its incomplete copy
-    removed); `salvaged`, files written whole; `partial`, files written with holes; `damage`, the holes."""
+    removed); `salvaged`, files written whole; `partial`, files written with holes; `damage`, the holes.
+
+    `policy` is None where no change of it was interrupted; "kept" where what stands there is whole.
+    """
 
     restored: bool
     salvaged: tuple[str, ...] = ()
     partial: tuple[str, ...] = ()
     damage: tuple[Damage, ...] = ()
+    policy: Literal["restored", "kept"] | None = None
 
 
 def recover(
@@ -74,90 +73,27 @@ def recover(
     context: Context = ANYBODY,
     config: Config = PLAIN,
 ) -> Recovered:
-    """Put back the recipients' section of an interrupted rewrap; with `target`, salvage what verifies.
+    """Put back what an interrupted change in place has overwritten; with `target`, salvage what verifies.
 
     Salvaging needs identities, an intact header, trailer and index, and skips what is damaged in between.
     Raises TeraError when nothing can be done.
     """
     name = os.fspath(path)
     open_path(name).close()  # nothing is done, and no backup removed, for a file that is not there
-    restored = _restore(name)
+    policy = restore_policy(name)  # first: what is behind it can only be found when it is whole
+    restored = restore_access(name)
     if target is None:
-        if not restored:
+        if not restored and policy is None:
             raise BadInput(f"{name}: there is no interrupted rewrap to recover from", hint="-C DIR salvages files")
-        return Recovered(True)
+        return Recovered(restored, policy=policy)
     source = open_path(name)
     try:
         gate = Gate(replace(context, action="extract"), config)
         with _Damaged(source, identities, gate=gate) as container:
-            return _salvage(container, target, restored)
+            return replace(_salvage(container, target, restored), policy=policy)
     except _AT_THE_END as error:
         error.hint = _STREAM
         raise
-    finally:
-        source.close()
-
-
-def _restore(name: str) -> bool:
-    backup = backup_path(name)
-    data = _read_backup(backup)
-    if data is None:
-        return False
-    found = parse_backup(data)
-    if found is not None:
-        bind, offset, section = found
-        _check_fits(name, backup, bind, offset, section)
-    try:
-        if found is not None:
-            fd = os.open(name, os.O_RDWR | os.O_CLOEXEC)
-            try:
-                write_all(fd, offset, section)
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-        # A backup that is not whole was interrupted before the container was touched.
-        os.unlink(backup)
-        sync_directory(os.path.dirname(backup))
-    except OSError as error:
-        raise OutputUnavailable(f"{name}: {error.strerror or error}") from None
-    return True
-
-
-def _read_backup(path: str) -> bytes | None:
-    """Return what lies there, None if nothing does. No rewrap leaves a link, a pipe, or more than a section: what
-    somebody else put there is neither followed, waited for, nor removed. Raises BadInput."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        if not os.path.islink(path):
-            raise OutputUnavailable(f"{path}: {error.strerror or error}") from None
-        raise BadInput(f"{path} is a symbolic link", hint=_FOREIGN) from None
-    try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            raise BadInput(f"{path} is not a regular file", hint=_FOREIGN)
-        with open(fd, "rb", closefd=False) as file:
-            data = file.read(BACKUP_MAX + 1)
-    except OSError as error:
-        raise OutputUnavailable(f"{path}: {error.strerror or error}") from None
-    finally:
-        os.close(fd)
-    if len(data) > BACKUP_MAX:
-        raise BadInput(f"{path} is larger than any section of recipients", hint=_FOREIGN)
-    return data
-
-
-def _check_fits(name: str, backup: str, bind: bytes, offset: int, section: bytes) -> None:
-    """The section's body may be half written, so what stands before it is compared, and its header: in place,
-    its length never changes, and what is longer would overwrite the payload."""
-    source = open_path(name)
-    try:
-        found = read_prefix(source)
-        head = s.pack_header(s.ACCESS, max(0, len(section) - s.HEADER))
-        same = found == (bind, offset) and section[: s.HEADER] == head == source.read_at(offset, s.HEADER)
-        if not same or source.size < offset + len(section):
-            raise BadInput(f"{backup} belongs to another container", hint=_FOREIGN)
     finally:
         source.close()
 

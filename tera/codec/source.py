@@ -144,7 +144,8 @@ def can_seek(stream: BinaryIO) -> bool:
         return False
 
 
-def _puller(source: ReadAt) -> Callable[[int], bytes]:
+def pulling(source: ReadAt) -> Callable[[int], bytes]:
+    """Return what gives the next bytes of a source, from its start on."""
     at = 0
 
     def pull(length: int) -> bytes:
@@ -158,10 +159,10 @@ def _puller(source: ReadAt) -> Callable[[int], bytes]:
 
 def read_front(source: ReadAt) -> Front:
     """Parse the front of a container that can be sought in."""
-    return parse_front(_puller(source))
+    return parse_front(pulling(source))
 
 
 def read_prefix(source: ReadAt) -> tuple[bytes, int]:
     """Return H_bind and the offset of ACCESS, which itself is not looked at."""
-    prefix = parse_prefix(_puller(source))
+    prefix = parse_prefix(pulling(source))
     return prefix.bind, len(prefix.bytes)

@@ -93,9 +93,14 @@ class SignedEnvelope:
     signatures: tuple[Signature, ...]
 
     @property
+    def message(self) -> bytes:
+        """What its signers sign."""
+        return _LABEL + self.packed
+
+    @property
     def hash(self) -> bytes:
         """What the next version's `previous` is, and what a mark remembers (32 bytes)."""
-        return sha256(_LABEL, self.packed)
+        return sha256(self.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,32 +144,42 @@ def verify_policy(signed: SignedEnvelope, core: Core, now: int, marks: Marks) ->
 
     Raises ValueError for a CORE whose rules are not dynamic.
     """
-    place, envelope = core.rules, signed.envelope
-    if not isinstance(place, DynamicRules):
-        raise ValueError("the container has no dynamic rules")
+    envelope = signed.envelope
+    signers = check_authentic(signed, core)
+    check_history(signed, core, marks)
+    check_issued(now, envelope.issued, "the policy")
+    if now >= envelope.expires:
+        raise PolicyExpired(f"the policy expired {now - envelope.expires:,} seconds ago")
+    new = Mark(envelope.version, signed.hash)
+    keys = (MarkKey("policy", signer, envelope.policy_id) for signer in signers)
+    return VerifiedEnvelope(envelope, signed.hash, signers, {key: new for key in keys if marks.get(key) != new})
+
+
+def check_authentic(signed: SignedEnvelope, core: Core) -> tuple[bytes, ...]:
+    """Steps 1 to 4: what no time and no memory changes. Return the signers that CORE names and that signed."""
+    place, envelope = _place(core), signed.envelope
     if not signed.signatures:
         raise PolicyUnsigned("the policy is not signed")
     signers = tuple(one.signer for one in signed.signatures if one.signer in place.signers)
     if not signers:
         raise PolicySigner("the policy is not signed by anybody whom the container names")
     for one in signed.signatures:
-        message = _LABEL + signed.packed
-        signatures.verify(one.public, message, one.signature, PolicySignature, "the policy")
+        check_signature(signed, one)
     if envelope.policy_id != place.policy_id:
         raise PolicySwapped("it is another policy than the one that the container names")
     if envelope.container_id not in (None, core.id):
         raise PolicySwapped("it is the policy of another container")
-    _check_version(signed, place, marks)
-    check_issued(now, envelope.issued, "the policy")
-    if now >= envelope.expires:
-        raise PolicyExpired(f"the policy expired {now - envelope.expires:,} seconds ago")
-    new = Mark(envelope.version, signed.hash)
-    keys = (MarkKey("policy", signer, place.policy_id) for signer in signers)
-    return VerifiedEnvelope(envelope, signed.hash, signers, {key: new for key in keys if marks.get(key) != new})
+    return signers
 
 
-def _check_version(signed: SignedEnvelope, place: DynamicRules, marks: Marks) -> None:
-    version = signed.envelope.version
+def check_signature(signed: SignedEnvelope, one: Signature) -> None:
+    """Return when this one of its signatures verifies. Raises PolicySignature."""
+    signatures.verify(one.public, signed.message, one.signature, PolicySignature, "the policy")
+
+
+def check_history(signed: SignedEnvelope, core: Core, marks: Marks) -> None:
+    """Step 5: it is not older than CORE and `marks` allow, and goes on where they end. Raises PolicyRollback."""
+    place, version = _place(core), signed.envelope.version
     if version < place.floor:
         raise PolicyRollback(f"the policy has version {version:,}, the container asks for {place.floor:,} or later")
     # Of every signer that CORE names, not only of those that signed: where two take turns, the newest version of
@@ -177,6 +192,12 @@ def _check_version(signed: SignedEnvelope, place: DynamicRules, marks: Marks) ->
                 f"the policy's version {version:,} does not continue the version {mark.version:,} that has been seen",
                 hint="two people changed it at once: its owner settles that with one more version",
             )
+
+
+def _place(core: Core) -> DynamicRules:
+    if not isinstance(core.rules, DynamicRules):
+        raise ValueError("the container has no dynamic rules")
+    return core.rules
 
 
 def _parse_envelope(packed: bytes) -> Envelope:
@@ -209,18 +230,22 @@ def first_envelope(
     return _checked(Envelope(policy_id, 1, now, expires, FIRST, container_id, rules))
 
 
-def next_envelope(previous: SignedEnvelope, rules: tuple[Rule, ...] | None, *, now: int, expires: int) -> Envelope:
+def next_envelope(
+    previous: SignedEnvelope, rules: tuple[Rule, ...] | None, *, now: int, expires: int, lost: int = 0
+) -> Envelope:
     """Return the version after `previous`, which the caller has verified.
 
-    Raises ClockBehind when `previous` was issued after `now`, BadInput for what no reader would take.
+    With `lost`, the newest version that anybody has seen and that is lost, it goes on from `previous` all the same,
+    above them both. Raises ClockBehind when `previous` was issued after `now`, BadInput for what no reader would take.
     """
     before = previous.envelope
     if now < before.issued:
         raise ClockBehind(
             f"the policy was issued {before.issued - now:,} seconds after the time of this machine's clock"
         )
-    made = Envelope(before.policy_id, before.version + 1, now, expires, previous.hash, before.container_id, rules)
-    return _checked(made)
+    # By two: what is greater by one than a mark has to continue it.
+    version = max(before.version, lost) + 2 if lost else before.version + 1
+    return _checked(Envelope(before.policy_id, version, now, expires, previous.hash, before.container_id, rules))
 
 
 def sign_envelope(envelope: Envelope, keys: Sequence[SigningKey]) -> SignedEnvelope:

@@ -45,7 +45,7 @@ def test_an_interrupted_rewrap_is_undone(tera: Tera, room: Room, file: Path) -> 
 def test_an_undone_rewrap_is_said_in_json(tera: Tera, file: Path) -> None:
     Path(f"{file}.tera-access").write_bytes(b"")
     answer = tera("recover", file, "--json")
-    assert json.loads(answer.out) == {"restored": True, "salvaged": [], "partial": [], "damage": []}
+    assert json.loads(answer.out) == {"restored": True, "salvaged": [], "partial": [], "damage": [], "policy": None}
 
 
 def test_a_backup_of_another_container_is_kept(tera: Tera, room: Room, file: Path) -> None:

@@ -29,14 +29,17 @@ class Whole:
     checkpoints: int
 
 
-def verify_log(log: Log, known: Iterable[Verifier], origin: str, *, kept: Iterable[bytes] = ()) -> Whole:
+def verify_log(
+    log: Log, known: Iterable[Verifier], origin: str, *, kept: Iterable[bytes] = (), signed: bool = True
+) -> Whole:
     """Hash every event again and compare with every checkpoint, stored and `kept` (signed notes from elsewhere).
 
     1. The kept checkpoints are opened (BadCheckpoint, BadSignature, MissingSignature).
     2. Each event, in order: its number follows the last one's, it is the event that its hash was stored for, and
        so are the hashes above it; it is an event, and is found by what it says.
     3. Each checkpoint, when its size is reached: it is signed by a known key and has the root that was computed.
-    4. At the end no checkpoint speaks of more events, and if there are events, there is a checkpoint.
+    4. At the end no checkpoint speaks of more events, and if there are events, there is a checkpoint; but not where
+       the log is not `signed`, as a reader's own: that one only fits itself, and whoever wrote it can do so again.
 
     Raises BadLog, which says where it broke. A log that others write to is verified inside one transaction, or up
     to where it was at the start.
@@ -62,7 +65,7 @@ def verify_log(log: Log, known: Iterable[Verifier], origin: str, *, kept: Iterab
         raise BadLog(f"the log ends after {size:,} events, and there is a checkpoint of {beyond.size:,}")
     if _has_hash(log, size):
         raise BadLog(f"the log ends after {size:,} events, and there is the hash of another")
-    if size and not count:
+    if signed and size and not count:
         raise BadLog(f"no checkpoint vouches for any of the {size:,} events")
     return Whole(size, frontier.root(), fits, count)
 

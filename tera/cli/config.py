@@ -11,29 +11,33 @@
     token_file = "token.txt"               stale = "refuse"              or "allow"
 
 The law of this file: what is not known in it is an error that names it, since a misspelt block list blocks nothing.
-Paths are relative to the file. Nothing of it comes from a container.
+Paths are relative to the file, and never to where somebody happens to be. Nothing of it comes from a container.
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tera.cli.inputs import read_file
-from tera.cli.keys import KEY_FILE, fingerprints
-from tera.errors import BadInput
+from tera.cli.keys import KEY_FILE
+from tera.errors import BadInput, BadKey
 
 if TYPE_CHECKING:
-    from tera.codec.config import BlockListSource, Config, Releaser
+    from tera.client.authority import HttpAuthority
+    from tera.codec.config import BlockListSource, Config
     from tera.crypto.signing import SigningKey
     from tera.policy.context import Action, Context
     from tera.state.readerdb import SqliteReaderState
 
 _LIMIT: Final = 1 << 20
+_TOKEN: Final = 4_096
+_FILE: Final = "_file"
+"""Under this name the settings hold the path that they were read from; a file's own key of that name is refused."""
 _KEYS: Final = frozenset("authorities blocklists device_key lease macs place signers state viewer viewer_key".split())
 _AUTHORITY: Final = frozenset({"key", "url", "token_file"})
 _BLOCKLIST: Final = frozenset({"file", "issuers", "stale"})
@@ -64,7 +68,7 @@ class Asking:
         from tera.policy.context import Context
 
         settings = self.settings
-        with _naming(self.file):
+        with _naming(settings):
             return Context(
                 action=action,
                 viewer=self.viewer or _text(settings, "viewer"),
@@ -79,25 +83,30 @@ class Asking:
         from tera.codec.config import Config
 
         settings = self.settings
-        base = Path(settings["_folder"])
-        with _naming(self.file):
+        with _naming(settings):
             return Config(
-                authorities=_authorities(_tables(settings, "authorities", _AUTHORITY), base),
-                blocklists=[_blocklist(one, base) for one in _tables(settings, "blocklists", _BLOCKLIST)],
-                signers=frozenset(fingerprints(_paths(settings, "signers", base))),
+                authorities=self.authorities(),
+                blocklists=[_blocklist(one, settings) for one in _tables(settings, "blocklists", _BLOCKLIST)],
+                signers=frozenset(_fingerprints(settings, settings, "signers")),
                 state=self.state(),
-                viewer_key=_signing_key(settings, "viewer_key", base),
-                device_key=_signing_key(settings, "device_key", base),
+                viewer_key=_signing_key(settings, "viewer_key"),
+                device_key=_signing_key(settings, "device_key"),
                 lease=self.lease or _flag(settings, "lease"),
             )
+
+    def authorities(self) -> Mapping[bytes, HttpAuthority]:
+        """Return where the authorities that are known can be reached. Raises as `config` does."""
+        with _naming(self.settings):
+            return _authorities(_tables(self.settings, "authorities", _AUTHORITY), self.settings)
 
     def state(self) -> SqliteReaderState:
         """Return the reader's state, which is made when something has to be remembered."""
         from tera.state.readerdb import SqliteReaderState
 
         settings = self.settings
-        named = _text(settings, "state")
-        return SqliteReaderState(state_folder() / "reader.db" if named is None else Path(settings["_folder"]) / named)
+        with _naming(settings):
+            named = _text(settings, "state")
+        return SqliteReaderState(state_folder() / "reader.db" if named is None else _at(settings, named))
 
 
 def state_folder() -> Path:
@@ -114,13 +123,18 @@ def _load(named: str | None) -> dict[str, Any]:
         home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
         path = os.path.join(home, "tera", "config.toml")
         if not os.path.lexists(path):
-            return {"_folder": "."}
+            return {_FILE: ""}
     try:
-        found = tomllib.loads(read_file(path, _LIMIT, "a configuration").decode())
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        found = tomllib.loads(read_file(path, _LIMIT, "a configuration").decode("utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadInput(f"{path}: it is not TOML: {error}") from None
     _check_known(found, _KEYS, path)
-    return {**found, "_folder": os.path.dirname(path) or "."}
+    return {**found, _FILE: path}
+
+
+def _at(settings: Mapping[str, Any], named: str) -> str:
+    """Return the path that the configuration means: never standard input, and never below the current folder."""
+    return os.path.join(os.path.dirname(settings[_FILE]) or ".", named)
 
 
 def _check_known(found: Mapping[str, Any], known: frozenset[str], where: str) -> None:
@@ -131,15 +145,15 @@ def _check_known(found: Mapping[str, Any], known: frozenset[str], where: str) ->
 class _naming:
     """Puts the configuration's name before what is wrong with its values."""
 
-    def __init__(self, file: str | None) -> None:
-        self._file = file or os.environ.get("TERA_CONFIG")
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        self._file = settings[_FILE]
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if type(error) is BadInput and self._file and not str(error).startswith(self._file):
-            raise BadInput(f"{self._file}: {error}", hint=error.hint) from None
+        if isinstance(error, BadInput | BadKey) and self._file and not str(error).startswith(self._file):
+            raise type(error)(f"{self._file}: {error}", hint=error.hint) from None
 
 
 def _text(settings: Mapping[str, Any], name: str) -> str | None:
@@ -163,9 +177,22 @@ def _texts(settings: Mapping[str, Any], name: str) -> list[str]:
     return value
 
 
-def _paths(settings: Mapping[str, Any], name: str, base: Path) -> list[str]:
-    """Return what `--signer` takes: keys and fingerprints as they are, files below the configuration's folder."""
-    return [str(base / one) if (base / one).exists() else one for one in _texts(settings, name)]
+def _fingerprints(table: Mapping[str, Any], settings: Mapping[str, Any], name: str) -> Iterator[bytes]:
+    """Yield the fingerprints of signers that are given by file, by key or by themselves.
+
+    `--signer` looks for a file of that name first, where the user is; here that could be anybody's.
+    """
+    from tera.codec import keyfile
+
+    for one in _texts(table, name):
+        if len(one) == 64 and not one.strip("0123456789abcdef"):
+            yield bytes.fromhex(one)
+        elif one.startswith("terasign1"):
+            yield keyfile.parse_verifier(one).fingerprint
+        else:
+            path = _at(settings, one)
+            for key in keyfile.load_verifiers(read_file(path, KEY_FILE, "a file of keys"), where=path):
+                yield key.fingerprint
 
 
 def _tables(settings: Mapping[str, Any], name: str, known: frozenset[str]) -> list[Mapping[str, Any]]:
@@ -184,43 +211,46 @@ def _needed(table: Mapping[str, Any], name: str, where: str) -> str:
     return value
 
 
-def _authorities(tables: list[Mapping[str, Any]], base: Path) -> dict[bytes, Releaser]:
+def _authorities(tables: list[Mapping[str, Any]], settings: Mapping[str, Any]) -> dict[bytes, HttpAuthority]:
+    if not tables:
+        return {}
     from tera.client.authority import HttpAuthority
     from tera.codec.authorities import load_authority
 
-    found: dict[bytes, Releaser] = {}
+    found: dict[bytes, HttpAuthority] = {}
     for table in tables:
-        path = str(base / _needed(table, "key", "authorities"))
+        path = _at(settings, _needed(table, "key", "authorities"))
         fingerprint = load_authority(read_file(path, KEY_FILE, "an authority's keys"), where=path).fingerprint
-        token = None
+        url, token = _needed(table, "url", "authorities"), None
         if "token_file" in table:
-            file = str(base / _needed(table, "token_file", "authorities"))
-            token = read_file(file, 4096, "a token").decode("ascii", "replace").strip()
+            file = _at(settings, _needed(table, "token_file", "authorities"))
+            token = read_file(file, _TOKEN, "a token").decode("ascii", "replace").strip()
         if fingerprint in found:
             raise BadInput(f"[[authorities]] has {path} twice")
-        found[fingerprint] = HttpAuthority(_needed(table, "url", "authorities"), token=token)
+        found[fingerprint] = HttpAuthority(url, token=token)
     return found
 
 
-def _blocklist(table: Mapping[str, Any], base: Path) -> BlockListSource:
+def _blocklist(table: Mapping[str, Any], settings: Mapping[str, Any]) -> BlockListSource:
     from tera.codec.config import BlockListFile
 
     stale = table.get("stale", "refuse")
     if stale not in ("refuse", "allow"):
-        raise BadInput("[[blocklists]] has a stale that is neither refuse nor allow")
-    issuers = fingerprints(_paths(table, "issuers", base))
+        raise BadInput('[[blocklists]]: stale is neither "refuse" nor "allow"')
+    path = _at(settings, _needed(table, "file", "blocklists"))
+    issuers = frozenset(_fingerprints(table, settings, "issuers"))
     if not issuers:
-        raise BadInput("[[blocklists]] lacks issuers: whose list is it?")
-    return BlockListFile(base / _needed(table, "file", "blocklists"), frozenset(issuers), stale)
+        raise BadInput("[[blocklists]] lacks issuers: a list counts because of who signed it")
+    return BlockListFile(path, issuers, stale)
 
 
-def _signing_key(settings: Mapping[str, Any], name: str, base: Path) -> SigningKey | None:
+def _signing_key(settings: Mapping[str, Any], name: str) -> SigningKey | None:
     path = _text(settings, name)
     if path is None:
         return None
     from tera.cli.keys import signing_keys
 
-    keys = signing_keys([str(base / path)])
+    keys = signing_keys([_at(settings, path)])
     if len(keys) != 1:
         raise BadInput(f"{name}: {path} holds {len(keys)} keys, one belongs there")
     return keys[0]

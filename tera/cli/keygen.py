@@ -10,6 +10,7 @@ import contextlib
 import os
 import stat
 import sys
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -35,59 +36,75 @@ TYPES = ("xwing", "mlkem1024-p384", "mlkem768", "mlkem1024")
 @click.option("-o", "--output", metavar="FILE", type=FILE, help="Write it to this new file; else to standard output.")
 @click.option("--type", "kind", type=click.Choice(TYPES), help="The kind of key. Default: xwing.")
 @click.option("--sign", is_flag=True, help="Make a signing key.")
+@click.option("--authority", is_flag=True, help="Make the keys of an authority: one to sign with, one to open with.")
 @click.option("-y", "--public-of", metavar="FILE", type=FILE, help="Print the public keys of this file's keys.")
 @json_option
 @quiet_option
 def command(
-    output: str | None, kind: str | None, sign: bool, public_of: str | None, as_json: bool, quiet: bool
+    output: str | None,
+    kind: str | None,
+    sign: bool,
+    authority: bool,
+    public_of: str | None,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
-    """Make a key to open containers with, or (--sign) one to sign them with.
+    """Make a key to open containers with, or (--sign) one to sign them with, or (--authority) an authority's two.
 
     The file holds the secret: whoever has it can open what is sealed to it. The public key is for giving away;
     it goes to standard error, and -y prints it again. Keys of age 1.3 (age-keygen -pq) and ML-KEM keys in PEM work too.
     """
     output = None if output == STDOUT else output
     if public_of is not None:
-        if kind or sign:
-            raise click.UsageError("-y reads a key: it goes without --type and --sign")
+        if kind or sign or authority:
+            raise click.UsageError("-y reads a key: it goes without --type, --sign and --authority")
         _show_public(public_of, output, as_json=as_json)
         return
     if sign and kind:
         raise click.UsageError("--sign makes a signing key, of which there is one type")
+    if authority and (sign or kind in TYPES[2:]):
+        raise click.UsageError("--authority makes a signing key, and one of type xwing or mlkem1024-p384")
     if as_json and output is None:
         raise click.UsageError("--json answers on standard output, where the key would be: name a file with -o")
-    key, name = _generate(kind or "xwing", sign=sign)
-    _write_secret(key, name, output, as_json=as_json, quiet=quiet)
+    keys = [_signing_key()] if sign or authority else []
+    keys += [] if sign else [_opening_key(kind or "xwing")]
+    _write_secret(keys, output, as_json=as_json, quiet=quiet)
 
 
-def _generate(kind: str, *, sign: bool) -> tuple[PrivateKey | SigningKey, str]:
+def _signing_key() -> PrivateKey | SigningKey:
+    from tera.crypto import signing
     from tera.crypto.random import system
 
-    if sign:
-        from tera.crypto import signing
+    return signing.generate(system)
 
-        return signing.generate(system), signing.NAME
+
+def _opening_key(kind: str) -> PrivateKey:
     from tera.codec.recipients import PrivateKey
     from tera.crypto import kem
+    from tera.crypto.random import system
 
-    return PrivateKey.generate(kem.by_name(kind).type, random=system), kind
+    return PrivateKey.generate(kem.by_name(kind).type, random=system)
 
 
-def _write_secret(key: PrivateKey | SigningKey, name: str, output: str | None, *, as_json: bool, quiet: bool) -> None:
+def _write_secret(keys: Sequence[PrivateKey | SigningKey], output: str | None, *, as_json: bool, quiet: bool) -> None:
     from tera.codec import keyfile
 
     created = datetime.now().astimezone().isoformat(timespec="seconds")
-    public = keyfile.dump_public(key)
-    text = f"# created: {created}\n# public key: {public}\n{keyfile.dump_secret(key)}\n"
+    public = [keyfile.dump_public(key) for key in keys]
+    text = f"# created: {created}\n"
+    for key, shown in zip(keys, public, strict=True):
+        text += f"# public key: {shown}\n{keyfile.dump_secret(key)}\n"
     if output is None:
         _warn_if_readable()
         write(text.removesuffix("\n"))
     else:
-        _write_new(output, text, 0o600)
+        write_new(output, text, 0o600)
     if not quiet:
-        tell(f"Public key: {public}")
+        for shown in public:
+            tell(f"Public key: {shown}")
     if as_json:
-        write_json({"file": output, "created": created, **_described(key)})
+        one = {"keys": [_described(key) for key in keys]} if len(keys) > 1 else _described(keys[0])
+        write_json({"file": output, "created": created, **one})
 
 
 def _show_public(path: str, output: str | None, *, as_json: bool) -> None:
@@ -99,7 +116,7 @@ def _show_public(path: str, output: str | None, *, as_json: bool) -> None:
     keys = keyfile.load_keys(read_file(path, KEY_FILE, "a file of keys"), where=path, password=password)
     text = "\n".join(keyfile.dump_public(key) for key in keys)
     if output is not None:
-        _write_new(output, text + "\n", 0o666)
+        write_new(output, text + "\n", 0o666)
     if as_json:
         write_json([_described(key) for key in keys])
     elif output is None:
@@ -124,7 +141,7 @@ def _described(key: Key) -> dict[str, Any]:
             return {"type": signing.NAME, "public_key": public, "fingerprint": signer_fingerprint(key.public)}
 
 
-def _write_new(path: str, text: str, mode: int) -> None:
+def write_new(path: str, text: str, mode: int) -> None:
     """Write a file that is not there yet, durably; on failure it is not there afterwards either."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -1,21 +1,28 @@
 """An authority that is reached over HTTP.
 
-The law of this file: it carries bytes and judges none; who the authority is, its signature says. The same request
-is sent again when its answer was lost, which counts nothing twice. The credential goes to the configured address
-only: no redirection is followed.
+The law of this file: it carries bytes and judges none; who the authority is, its signature says. What is not signed
+is nobody's word: of a refusal one of a few codes is taken, of a failure nothing. The same request is sent again when
+its answer was lost, which counts nothing twice. The credential goes to the configured address only, and into no
+message: no redirection is followed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import re
+import socket
+import ssl
+import threading
 import time
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from tera import errors
-from tera.errors import AuthorityUnavailable, BadInput, TeraError
+from tera.errors import AuthorityUnavailable, BadInput, LimitExceeded, TeraError
 from tera.release.answer import LONGEST
+from tera.release.request import LONGEST as LONGEST_REQUEST
 
 PATH: Final = "/v1/"
 TYPE: Final = "application/octet-stream"
@@ -23,6 +30,21 @@ TRIES: Final = 3
 PAUSE: Final = 0.2
 """Seconds before the first repetition; twice as many before the next."""
 
+_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9./:\[\]_~%-]+")
+_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")
+_COUNT_MAX: Final = 2**63 - 1
+
+_FRONT: Final = "truncated not_tera unsupported_version bad_section bad_core unknown_feature bad_policy"
+_POLICY: Final = "policy_unsigned policy_signer policy_signature policy_swapped policy_rollback policy_expired"
+_REQUEST: Final = "limit_exceeded not_canonical bad_request wrong_authority request_signature"
+_STATED: Final = {
+    "release": f"{_REQUEST} {_FRONT} unknown_viewer".split(),
+    "policy": f"{_REQUEST} {_FRONT} {_POLICY}".split(),
+    "report": _REQUEST.split(),
+    "checkpoint": [],
+}
+"""What may be refused without a signature (spec/release.md, steps 1 to 4): never a rule, a block or a key."""
 _CODES: Final[dict[str, type[TeraError]]] = {
     kind.code: kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, TeraError)
 }
@@ -31,20 +53,23 @@ _CODES: Final[dict[str, type[TeraError]]] = {
 class HttpAuthority:
     """A `Releaser`. `url` is `https://host[:port][/path]`, or `http://` on this machine; `token` a bearer token.
 
-    `timeout` is in seconds, for each step of one try. Raises BadInput for an address that is none.
+    `timeout` is in seconds, for one try. Raises BadInput for an address, or a token, that is none.
     """
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 10.0) -> None:
-        parts = urlsplit(url)
         try:
-            host, port = parts.hostname, parts.port
+            parts = urlsplit(url)
+            scheme, host, port = parts.scheme, parts.hostname, parts.port
         except ValueError:
-            host, port = None, None
-        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
-            raise BadInput(f"{url[:200]!r} is not the address of an authority", hint="https://host[:port][/path]")
-        if parts.scheme == "http" and host not in ("127.0.0.1", "::1", "localhost"):
-            raise BadInput(f"{url[:200]!r}: without TLS an authority is asked on this machine only", hint="https://...")
-        self._make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+            scheme, host, port = "", None, None
+        # What is wrong with it is not shown: a password may be part of it.
+        if scheme not in ("http", "https") or not host or not _ADDRESS.fullmatch(url) or port == 0:
+            raise BadInput("this is not the address of an authority", hint="https://host[:port][/path]")
+        if scheme == "http" and host not in _LOOPBACK:
+            raise BadInput(f"{host}: without TLS an authority is asked on this machine only", hint="https://...")
+        if token is not None and not _TOKEN.fullmatch(token):
+            raise BadInput("the authority's token is none: it is one word of letters, digits and -._~+/")
+        self._tls = ssl.create_default_context() if scheme == "https" else None
         self._host, self._port = host, port
         self._base = parts.path.rstrip("/") + PATH
         self._token = token
@@ -52,69 +77,129 @@ class HttpAuthority:
 
     def release(self, request: bytes) -> bytes:
         """See `Releaser`. Raises AuthorityUnavailable, and what the authority refuses without an answer."""
-        return self._call("POST", "release", request)
+        return self._call("release", request)
 
     def update(self, front: bytes) -> int:
         """Bring a container's policy; return the version that counts there."""
-        return int(self._json("POST", "policy", front)["version"])
+        return self._number("policy", front, "version")
 
     def report(self, message: bytes) -> int:
         """Bring a device's report; return how many of its events are on record."""
-        return int(self._json("POST", "report", message)["recorded"])
+        return self._number("report", message, "recorded")
 
     def checkpoint(self) -> bytes:
         """Return the newest signed checkpoint of the log."""
-        return self._call("GET", "checkpoint", None)
+        return self._call("checkpoint", None)
 
-    def _json(self, method: str, name: str, body: bytes | None) -> dict[str, Any]:
-        try:
-            found: dict[str, Any] = json.loads(self._call(method, name, body))
-        except ValueError:
-            raise self._unavailable("it answers with something else than JSON") from None
+    def _number(self, name: str, body: bytes, key: str) -> int:
+        found = _json(self._call(name, body)).get(key)
+        if type(found) is not int or not 0 <= found <= _COUNT_MAX:
+            raise self._unavailable("its answer is not understood")
         return found
 
-    def _call(self, method: str, name: str, body: bytes | None) -> bytes:
+    def _call(self, name: str, body: bytes | None) -> bytes:
+        if body is not None and len(body) > LONGEST_REQUEST:
+            raise LimitExceeded(
+                f"this would take {len(body):,} bytes, an authority reads {LONGEST_REQUEST:,}",
+                hint="fewer or shorter rules; it is what stands before the recipients that is sent",
+            )
+        reason = ""
         for attempt in range(TRIES):
+            if attempt:
+                time.sleep(PAUSE * 2 ** (attempt - 1))
             try:
-                status, data = self._once(method, name, body)
+                status, data = self._once(name, body)
             except (OSError, http.client.HTTPException) as error:
-                reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            else:
-                if status == 200:
-                    return data
-                if status < 500:
-                    raise self._refusal(status, data)
-                reason = f"status {status}"
-            if attempt + 1 < TRIES:
-                time.sleep(PAUSE * 2**attempt)
+                reason = _reason(error)
+                continue
+            if status == 200:
+                return data
+            reason = f"it answers with status {status}"
+            if status < 500:
+                raise self._refusal(name, status, data)
         raise self._unavailable(reason)
 
-    def _once(self, method: str, name: str, body: bytes | None) -> tuple[int, bytes]:
-        connection = self._make(self._host, self._port, timeout=self._timeout)
+    def _once(self, name: str, body: bytes | None) -> tuple[int, bytes]:
+        """Ask once, in `timeout` seconds altogether: an answer that comes drop by drop is cut."""
+        connection = self._connection()
         try:
-            headers = {"Content-Type": TYPE} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
-            connection.request(method, self._base + name, body, headers)
-            response = connection.getresponse()
-            data = response.read(LONGEST + 1)
-            if len(data) > LONGEST:
-                raise http.client.HTTPException("its answer is too long")
-            return response.status, data
+            connection.connect()
+            line = connection.sock
+            assert line is not None
+            alarm = threading.Timer(self._timeout, _cut, [line])
+            alarm.daemon = True
+            alarm.start()
+            try:
+                headers = {"Content-Type": TYPE} | ({"Authorization": f"Bearer {self._token}"} if self._token else {})
+                connection.request("GET" if body is None else "POST", self._base + name, body, headers)
+                return self._read(connection.getresponse())
+            finally:
+                alarm.cancel()
         finally:
             connection.close()
 
-    def _refusal(self, status: int, data: bytes) -> TeraError:
-        """Return the error that the authority states; none of its words are taken for more than words."""
-        try:
-            stated = json.loads(data)
-            kind = _CODES[stated["code"]]
-            message = str(stated["message"])[:500]
-        except (ValueError, KeyError, TypeError):
-            return self._unavailable(f"status {status}")
-        return kind(f"the authority says: {message}")
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
+
+    @staticmethod
+    def _read(response: http.client.HTTPResponse) -> tuple[int, bytes]:
+        """Return an answer that is there to its end: one that was cut off is a lost one, and asked for again."""
+        if response.length is None and not response.chunked:
+            raise http.client.IncompleteRead(b"")
+        data = response.read(LONGEST + 1)
+        if len(data) > LONGEST:
+            raise _TooLong
+        if response.length:
+            raise http.client.IncompleteRead(b"")
+        return response.status, data
+
+    def _refusal(self, name: str, status: int, data: bytes) -> TeraError:
+        """Return the error whose code the authority states, in our own words; or that it does not answer."""
+        code = _json(data).get("code") if status >= 400 else None
+        if not isinstance(code, str) or code not in _STATED[name]:
+            return self._unavailable(f"it answers with status {status}")
+        return _CODES[code](f"the authority at {self._where} refuses it: {code}")
+
+    @property
+    def _where(self) -> str:
+        return f"{self._host}:{self._port}" if self._port else self._host
 
     def _unavailable(self, reason: str) -> AuthorityUnavailable:
-        where = f"{self._host}:{self._port}" if self._port else self._host
         return AuthorityUnavailable(
-            f"the authority at {where} does not answer: {reason}",
-            hint="try again; or check its url in the configuration",
+            f"the authority at {self._where} gives no answer: {reason}",
+            hint="try again; or check its url and token in the configuration",
         )
+
+
+class _TooLong(http.client.HTTPException):
+    """An answer that is longer than any."""
+
+
+def _cut(line: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(line, socket.SHUT_RDWR)  # below TLS, which another thread is reading
+
+
+def _reason(error: Exception) -> str:
+    """Return what happened in our words or the system's, never in those of who answered."""
+    match error:
+        case TimeoutError():
+            return "it takes too long"
+        case _TooLong():
+            return "its answer is too long"
+        case http.client.IncompleteRead() | http.client.RemoteDisconnected() | ConnectionError():
+            return (isinstance(error, ConnectionError) and error.strerror) or "its answer was cut off"
+        case OSError():
+            return error.strerror or "the connection fails"
+    return "what answers there does not speak HTTP"
+
+
+def _json(data: bytes) -> dict[str, Any]:
+    """Return an object, an empty one for what is none."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}

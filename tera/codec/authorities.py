@@ -67,6 +67,6 @@ def load_authority(data: bytes | str, *, where: str) -> AuthorityKey:
     if len(keys) != 2 or len(signers) != 1 or len(sealing) != 1:
         raise BadKey(
             f"{where}: an authority's public text has two keys, one terasign1..., one to seal to",
-            hint="`tera authority init` prints it",
+            hint="`tera keygen -y` prints it, of a file that `tera keygen --authority` made",
         )
     return AuthorityKey(signers[0], sealing[0])

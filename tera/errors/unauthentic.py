@@ -125,7 +125,7 @@ class UnknownViewer(Unauthentic):
     """Nobody vouches for the caller, or two things are said of who it is."""
 
     code = "unknown_viewer"
-    default_hint = "the authority's owner enrols a viewer's key with `tera authority enroll`"
+    default_hint = "the authority's owner enrols a viewer's key with `tera authority enrol`"
 
 
 class AnswerSignature(Unauthentic):

@@ -1,7 +1,7 @@
 """A policy that is taken is the encoding of what it says, and is refused with the code of the text's plain reader.
 
-The first byte says who reads: two bits for the floor, two for the mark, one for the clock; with the top bit the
-rest is an envelope, which is signed, else POLICY's body as it is.
+No envelope is verified that the owner has not signed. The first byte says who reads: two bits for the floor, two for
+the mark, one for the clock; with the top bit the rest is an envelope, which is signed, else POLICY's body as it is.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ from fuzz import oracle
 from fuzz.samples import SIGNER, SIGNER_NAME
 from spec import reference_policy
 from tera.format.core import Core, DynamicRules
+from tera.format.rules import Rule
 from tera.format.signatures import pack_signatures, sign
-from tera.policy.envelope import pack_policy, parse_policy, verify_policy
+from tera.policy.envelope import FROZEN, first_envelope, pack_policy, parse_policy, verify_policy
 from tera.policy.marks import Mark, MarkKey
 
 ID, PID = bytes(16), bytes(16)
 SIGN = 0x80
+
+
+RULES = (Rule("opens", 3), Rule("time", {"end": 5}))
+HONEST = tuple(first_envelope(ID, rules, now=900, expires=1_100, container_id=ID) for rules in (RULES, None, FROZEN))
+"""What the owner has signed."""
 
 
 def one_input(data: bytes) -> None:
@@ -41,5 +47,6 @@ def one_input(data: bytes) -> None:
     other = oracle.reference(reference_policy.read_envelope, body, reader)
     if isinstance(verdict, oracle.Taken):
         assert isinstance(other, oracle.Taken), (verdict, other)
+        assert who & SIGN or any(body.startswith(one.pack(), 4) for one in HONEST), "the owner has not signed this"
     elif verdict.code != "limit_exceeded":  # that is the section's, which is not here
         assert not isinstance(other, oracle.Taken) and other.code == verdict.code, (verdict, other)

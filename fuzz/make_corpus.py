@@ -1,22 +1,20 @@
 """Writes fuzz/corpus: small inputs that every target takes, made by tera itself, and a few that it refuses.
 
-    python -m fuzz.make_corpus
+    python -m fuzz.make_corpus [--anew]
 
-The law of this file: a seed is made by the code that writes it in earnest, never by hand. Signatures are hedged,
-so the containers of `bytes`, the seeds of `blocklist`, and some of `envelope` and `trailer` differ in every run; all
-else is the same.
+The law of this file: a seed is made by the code that writes it in earnest, never by hand; what a fuzzer has found is
+called `found-` and stays. Signatures are hedged, so a signed seed that is there stays as it is, if it has the length
+that a new one would have, unless all are asked for anew; so the corpus is the same in every run.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fuzz import forge, fuzz_backup
+from fuzz import corpus_rules, forge, fuzz_backup
 from fuzz.edits import Edit, Stage
-from fuzz.fuzz_envelope import SIGN
 from fuzz.fuzz_front import MARK
 from fuzz.samples import KEK, NOISE, SIGNER, SIGNER_NAME, TEXT, container, fixed_random
 from tera.codec import keyfile
@@ -32,8 +30,6 @@ from tera.format.index import IndexBuilder
 from tera.format.records import EntryHead, Manifest
 from tera.format.rules import Rule
 from tera.format.schedule import signed_message
-from tera.policy.blockfile import Kind, blocked_id, build_blocklist
-from tera.policy.envelope import FROZEN, first_envelope, pack_policy, sign_envelope
 from tera.wire import bech32, canonical, zstd
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -46,6 +42,8 @@ VALUES: tuple[canonical.Packable, ...] = (
 )
 PATHS = ("a", "d/ä/x.txt", "d/y", "…", "a" * 255 + "/b", "/".join("p" * 64))
 RULES = (Rule("opens", 3), Rule("time", {"end": 5}))
+SIGNED = frozenset({"blocklist", "bytes", "envelope", "front", "release", "trailer"})
+"""The targets whose seeds hold signatures, or shares that are sealed with the library's randomness."""
 Seeds = Iterator[tuple[str, bytes]]
 
 
@@ -146,28 +144,6 @@ def trailer_seeds() -> Seeds:
     yield "found-short-tail", b"\0" + trailer.pack_tail(9_000, 90)[:-4]
 
 
-def blocklist_seeds() -> Seeds:
-    for count in (0, 2, 130):
-        ids = [blocked_id(Kind.SIGNER, at.to_bytes(32, "big")) for at in range(count)]
-        made = build_blocklist(ids, SIGNER, list_id=bytes(16), version=3, issued=900, expires=1_100)
-        yield f"ids-{count}", b"\0" + made
-        yield f"resigned-{count}", b"\1" + made
-        yield f"refitted-{count}", b"\2" + made
-        yield f"resized-{count}", b"\3" + made[:-1]
-
-
-def envelope_seeds() -> Seeds:
-    for name, rules in (("rules", RULES), ("none", None), ("frozen", FROZEN)):
-        first = first_envelope(bytes(16), rules, now=900, expires=1_100, container_id=bytes(16))
-        yield f"first-{name}", bytes((16,)) + pack_policy(sign_envelope(first, [SIGNER]))
-        yield f"signed-{name}", bytes((SIGN | 16,)) + first.pack()
-        later = replace(first, version=3, previous=NOISE[:32], container_id=None)
-        yield f"later-{name}", bytes((SIGN | 16 | 2 << 2 | 3,)) + later.pack()
-    yield "expired", bytes((SIGN,)) + first.pack()
-    unsigned = replace(sign_envelope(first, [SIGNER]), signatures=())
-    yield "stripped", bytes((16,)) + pack_policy(unsigned)
-
-
 def backup_seeds() -> Seeds:
     section = fuzz_backup.BYTES[fuzz_backup.START : fuzz_backup.STOP]
     head = fuzz_backup.LABEL + fuzz_backup.FRONT.bind + fuzz_backup.START.to_bytes(8, "big")
@@ -194,68 +170,40 @@ def container_seeds() -> Seeds:
             yield f"{stage.name.lower()}-{how}", bytes((1 + how % 2, 0)) + edit.pack()
 
 
-def rule_seeds() -> Seeds:
-    far = 253_402_300_799
-    packed: dict[str, list[list[canonical.Packable]]] = {
-        "who": [["downloadable", False], ["opens", 2], ["recipients", ["*@b.c", "a@b.c"]]],
-        "where": [
-            ["geo", {"allow": ["/DE//", "EU///"], "block": ["/DE/BY/münchen"]}],
-            ["ip", {"allow": ["10.0.0.0-10.0.0.2", "192.0.1.0/255.0.255.0", "::/0"], "block": ["10.0.0.1"]}],
-        ],
-        "when": [["first_open_for", 3], ["offline_for", 60], ["time", {"end": far, "start": 0}]],
-        "device": [["device", {"allow": [bytes(32)]}], ["mac", {"allow": ["00:00:00:00:00:01"]}]],
-        "duties": [
-            ["obligations", {"watermark": {"text": "x"}}],
-            ["require_fresh_blocklist", 9],
-            ["require_signature", True],
-        ],
-        "entry": [
-            ["entry", [["**/x", "rights", ["view"]], ["a/*", "time", {"end": 9}]]],
-            ["rights", ["print", "view"]],
-        ],
-        "unknown": [["unknown", 1]],
-    }
-    for name, rules in packed.items():
-        yield name, b"\0" + canonical.pack(rules)
-    drm = b'{"dynamic": true, "geo": {"allow": [{"country": "UK", "city": "London"}]}}'
-    yield "nested", b'\1{"container": {"password": "x", "drm": ' + drm + b"}}"
-    time, ip = b'{"end": "2031-01-01T00:00:00.5+02:00"}', b'{"block": ["192.*.1.*", "10.0.0.9/24"]}'
-    yield "flat", b'\2{"recipients": [], "time": ' + time + b', "ip": ' + ip + b"}"
-    files = b'{"drm": {"entry": {"*": {"rights": ["view"]}}}, "files": {"a*": {"type": "x", "downloadable": false}}}'
-    yield "files", b"\1" + files
-
-
 SEEDS = {
     "backup": backup_seeds,
     "bech32": bech32_seeds,
-    "blocklist": blocklist_seeds,
     "bytes": bytes_seeds,
     "canonical": canonical_seeds,
     "container": container_seeds,
-    "envelope": envelope_seeds,
     "front": front_seeds,
     "index": index_seeds,
     "keyfile": keyfile_seeds,
     "paths": path_seeds,
     "records": record_seeds,
-    "rules": rule_seeds,
     "trailer": trailer_seeds,
     "zstd": zstd_seeds,
+    **corpus_rules.SEEDS,
 }
 
 
-def main() -> None:
-    """Write the corpus anew."""
-    size = 0
+def main(arguments: Sequence[str]) -> None:
+    """Write the corpus; with `--anew`, what is signed too."""
     for target, seeds in SEEDS.items():
         folder = CORPUS / target
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for name, data in seeds():
-            size += len(data)
-            (folder / name).write_bytes(data)
-    print(f"{sum(path.is_file() for path in CORPUS.rglob('*'))} seeds, {size:,} bytes")
+        folder.mkdir(parents=True, exist_ok=True)
+        made = dict(seeds())
+        for path in folder.iterdir():
+            if path.name not in made and not path.name.startswith("found-"):
+                path.unlink()
+        for name, data in made.items():
+            path = folder / name
+            there = path.read_bytes() if path.exists() else b""
+            if len(there) != len(data) or target not in SIGNED or "--anew" in arguments:
+                path.write_bytes(data)
+    found = [path for path in CORPUS.rglob("*") if path.is_file()]
+    print(f"{len(found)} seeds, {sum(path.stat().st_size for path in found):,} bytes")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

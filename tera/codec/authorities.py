@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tera.codec import keyfile
 from tera.codec.recipients import PublicKey
 from tera.codec.signers import VerifyingKey
 from tera.crypto import kem
@@ -44,6 +43,8 @@ class AuthorityKey:
     @property
     def text(self) -> str:
         """The two lines that a file of an authority's keys holds."""
+        from tera.codec import keyfile
+
         return f"{keyfile.dump_public(self.signer)}\n{keyfile.dump_public(self.key)}\n"
 
     def wrap(self, share: bytes, bind: bytes, group: int, random: Random) -> Stanza:
@@ -61,6 +62,8 @@ def key_id(key: PublicKey) -> bytes:
 
 def load_authority(data: bytes | str, *, where: str) -> AuthorityKey:
     """Return the authority whose public text this is; `where` names it in errors. Raises BadKey."""
+    from tera.codec import keyfile
+
     keys = keyfile.load_keys(data, where=where)
     signers = [key for key in keys if isinstance(key, VerifyingKey)]
     sealing = [key for key in keys if isinstance(key, PublicKey)]

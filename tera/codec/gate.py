@@ -2,8 +2,8 @@
 
 The law of this file: each method is a step of spec/container.md, "Reading", and is called before what follows it;
 there is no other way to a share that an authority holds. A gate belongs to one opening: in it an open is counted
-once and a share is asked for once, however often the front is read. A container without rules, and a reader
-without block lists, need no state.
+once and a share is asked for once, however often the front is read. Without rules and block lists nothing is
+decided, remembered or even imported.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ from tera.errors import Denied, InputChanged, PolicyUnsigned, RuleDenied, StateU
 from tera.format.core import Core, DynamicRules, SealedRules, StaticRules
 from tera.format.rules import Rule
 from tera.format.signatures import signer_name
-from tera.policy.context import Action, Context
-from tera.policy.evaluate import Decision, enforce
+from tera.policy.context import Context
 from tera.policy.places import Place
-from tera.policy.vocabulary import Rules, parse_rules
 
 if TYPE_CHECKING:
     from tera.audit.events import Event
@@ -31,15 +29,17 @@ if TYPE_CHECKING:
     from tera.format.access import Stanza
     from tera.format.front import Front
     from tera.policy.blocklist import BlockList, Named
+    from tera.policy.context import Action
     from tera.policy.envelope import VerifiedEnvelope
+    from tera.policy.evaluate import Decision
     from tera.policy.marks import Mark, MarkKey
+    from tera.policy.vocabulary import Rules
     from tera.release.answer import Answer
     from tera.state.reader import Opens, ReaderState
 
 ANYBODY: Final = Context()
 """Who views a container, and nothing is known of it."""
 
-_NO_RULES: Final = parse_rules(())
 _COUNTED: Final = frozenset({"opens", "first_open_for"})
 _NO_STATE: Final = "give one: tera.Config(state=...)"
 
@@ -47,14 +47,13 @@ _NO_STATE: Final = "give one: tera.Config(state=...)"
 class Gate:
     """Decides for one opening; `signers` are the fingerprints that the caller pinned.
 
-    `rules` are those under which it is opened, `decision` the last one that allowed.
+    `rules` are those under which it is opened.
     """
 
     def __init__(
         self, context: Context, config: Config, *, signers: Sequence[bytes] = (), random: Random = system
     ) -> None:
         self.rules: tuple[Rule, ...] = ()
-        self.decision = Decision(True)
         self._config = config
         self._random = random
         self._relied = frozenset(signers) | config.signers
@@ -62,7 +61,8 @@ class Gate:
         self._context = replace(
             context, device=device, device_proven=device is not None, opens=None, first_open=None, blocklist_age=None
         )
-        self._compiled: Rules = _NO_RULES
+        self._compiled: Rules | None = None
+        self._decision: Decision | None = None
         self._opened = ExitStack()
         self._lists: tuple[BlockList, ...] = ()
         self._clear: set[bytes] = set()
@@ -72,6 +72,13 @@ class Gate:
         self._passed = False
         self._shares: Shares | None = None
         self._counted = False
+
+    @property
+    def decision(self) -> Decision:
+        """The last one that allowed, of the container as a whole."""
+        from tera.policy.evaluate import Decision
+
+        return self._decision or Decision(True)
 
     @property
     def receipts(self) -> tuple[Answer, ...]:
@@ -118,8 +125,9 @@ class Gate:
             from tera.codec.shares import Shares
 
             self._shares = Shares(self._config, self._random)
+        leases = self._compiled is not None and self._compiled.offline_for is not None
         with self._recorded():
-            return self._shares.get(front, stanza, self._context, leases=self._compiled.offline_for is not None)
+            return self._shares.get(front, stanza, self._context, leases=leases)
 
     def check_payload(self, digest: bytes, signers: Sequence[bytes]) -> None:
         """Step 5: the block lists for the container's digest (32 bytes), and who signed its trailer. Raises Blocked."""
@@ -161,27 +169,28 @@ class Gate:
 
     def check_action(self, action: Action) -> None:
         """Decide once more, for another action than the one it was opened for. Raises RuleDenied."""
-        if self._compiled.checks:
+        if self._compiled is not None:
             with self._recorded(action):
-                self.decision = self._decide(None, action)
+                self._decision = self._decide(self._compiled, None, action)
 
     def check_entry(self, path: str, action: Action | None = None) -> None:
         """Step 8, before a byte of an entry: the rules for it, and those of the container at this time.
 
         `action` is the one it was opened for, unless told. Raises RuleDenied.
         """
-        if self._compiled.checks or self._compiled.entries:
+        if self._compiled is not None:
             with self._recorded(action):
                 try:
-                    self._decide(path, action)
+                    self._decide(self._compiled, path, action)
                 except RuleDenied as error:
                     raise RuleDenied(f"{path!r}: {error}", rule=error.rule, hint=error.hint) from None
 
     def check_entries(self, paths: Iterable[str], action: Action = "extract") -> None:
         """Step 8 for many entries at once. Raises RuleDenied."""
         self.check_action(action)
-        for path in paths if self._compiled.entries else ():
-            if any(one.glob.matches(path) for one in self._compiled.entries):
+        entries = () if self._compiled is None else self._compiled.entries
+        for path in paths if entries else ():
+            if any(one.glob.matches(path) for one in entries):
                 self.check_entry(path, action)
 
     def close(self) -> None:
@@ -238,7 +247,8 @@ class Gate:
 
     @property
     def _counts_here(self) -> bool:
-        return self._compiled.opens is not None or self._compiled.first_open_for is not None
+        rules = self._compiled
+        return rules is not None and (rules.opens is not None or rules.first_open_for is not None)
 
     def _now(self) -> int:
         return int(self._config.clock())
@@ -253,6 +263,8 @@ class Gate:
         assert self._core is not None
         if not self.rules:
             return
+        from tera.policy.vocabulary import parse_rules
+
         rules = parse_rules(self.rules)
         self._context = replace(self._context, signed=not self._relied.isdisjoint(self._core.signers))
         state = self._config.state
@@ -264,15 +276,17 @@ class Gate:
         if self._counts_here and state is not None:
             self._count_from(state.opens(self._bind, self._context.viewer or ""))
         try:
-            self.decision = self._decide(None)
+            self._decision = self._decide(rules)
         except RuleDenied as error:
             if error.rule in _COUNTED and state is None:
                 error.hint = _NO_STATE
             raise
 
-    def _decide(self, path: str | None, action: Action | None = None) -> Decision:
+    def _decide(self, rules: Rules, path: str | None = None, action: Action | None = None) -> Decision:
+        from tera.policy.evaluate import enforce
+
         context = replace(self._context, path=path, action=action or self._context.action)
-        return enforce(self._compiled, context, self._now())
+        return enforce(rules, context, self._now())
 
     def _left_to_authorities(self) -> frozenset[str]:
         """What is counted there, and what this reader does not know. (Spec: release.md, "Who decides what".)"""
@@ -292,8 +306,9 @@ class Gate:
 
     def _count_once(self, before: Opens) -> Event:
         """Decide again, between the count as it is now and the next one."""
+        assert self._compiled is not None
         self._count_from(before)
-        self.decision = self._decide(None)
+        self._decision = self._decide(self._compiled)
         return self._event("open")
 
     # --- the local log ------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, overload
+from typing import TYPE_CHECKING, BinaryIO, overload
 
 from tera.codec.config import PLAIN, Config
 from tera.codec.content import EntryFile, EntryReader
@@ -29,8 +29,10 @@ from tera.format.records import FRAME_RAW, Manifest
 from tera.format.rules import Rule
 from tera.format.schedule import KeySchedule
 from tera.policy.context import Context
-from tera.policy.evaluate import Decision
-from tera.release.answer import Answer
+
+if TYPE_CHECKING:
+    from tera.policy.evaluate import Decision
+    from tera.release.answer import Answer
 
 
 class Container:

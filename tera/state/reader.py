@@ -11,14 +11,15 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from tera.audit.events import Event
-from tera.audit.log import Log
-from tera.audit.memory import MemoryLog
 from tera.errors import ClockBehind
 from tera.policy.marks import SKEW, Mark, MarkKey, raised
-from tera.release.lease import Lease
+
+if TYPE_CHECKING:
+    from tera.audit.events import Event
+    from tera.audit.log import Log
+    from tera.release.lease import Lease
 
 CLOCK_HINT: Final = (
     "set this machine's clock; if it was ahead before, move the state away: its counts are forgotten then"
@@ -99,6 +100,8 @@ class MemoryReaderState(ReaderState):
     """Remembers until the process ends: for a service that keeps its own records, and for tests."""
 
     def __init__(self) -> None:
+        from tera.audit.memory import MemoryLog
+
         self._lock = threading.RLock()
         self._marks: dict[MarkKey, Mark] = {}
         self._opens: dict[tuple[bytes, str], Opens] = {}

@@ -1,26 +1,27 @@
 """A reader's memory in one SQLite file.
 
-The law of this file: it is opened when it is first needed, so that a container without rules needs none; what it
-says when it cannot be used is `database.py`'s.
+The law of this file: it is opened, and SQLite imported, when it is first needed, so that a container without rules
+needs none; what it says when it cannot be used is `database.py`'s.
 """
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tera.audit.events import Event
-from tera.audit.log import Log
 from tera.policy.marks import Mark, MarkKey, raised
-from tera.release.lease import Lease
-from tera.state import logdb
-from tera.state.database import Database
-from tera.state.logdb import SqliteLog
 from tera.state.reader import Opens, ReaderState, check_clock
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from tera.audit.events import Event
+    from tera.audit.log import Log
+    from tera.release.lease import Lease
+    from tera.state.database import Database
 
 APPLICATION: Final = 0x74657252  # "terR"
 VERSION: Final = 1
@@ -33,7 +34,6 @@ SCHEMA: Final = (
     " salt BLOB NOT NULL, wrapped BLOB NOT NULL, ends INTEGER NOT NULL, PRIMARY KEY (bind, authority)) WITHOUT ROWID",
     "CREATE TABLE reported (authority BLOB PRIMARY KEY, size INTEGER NOT NULL, sent INTEGER NOT NULL) WITHOUT ROWID",
     "CREATE TABLE seen (one INTEGER PRIMARY KEY CHECK (one = 1), time INTEGER NOT NULL)",
-    *logdb.SCHEMA,
 )
 
 
@@ -49,8 +49,11 @@ class SqliteReaderState(ReaderState):
     def _db(self) -> Database:
         with self._lock:
             if self._database is None:
-                self._database = Database(
-                    self.path, application=APPLICATION, version=VERSION, schema=SCHEMA, what="the reader's state"
+                from tera.state import database, logdb
+
+                schema = (*SCHEMA, *logdb.SCHEMA)
+                self._database = database.Database(
+                    self.path, application=APPLICATION, version=VERSION, schema=schema, what="the reader's state"
                 )
             return self._database
 
@@ -94,7 +97,7 @@ class SqliteReaderState(ReaderState):
     def count(self, bind: bytes, viewer: str, now: int, check: Callable[[Opens], Event]) -> None:
         with self._db.transaction() as db:
             before = _opens(db, bind, viewer)
-            SqliteLog(db).append(check(before).pack())
+            _log(db).append(check(before).pack())
             db.execute(
                 "INSERT INTO opens (bind, viewer, count, first) VALUES (?, ?, 1, ?)"
                 " ON CONFLICT (bind, viewer) DO UPDATE SET count = count + 1",
@@ -103,13 +106,17 @@ class SqliteReaderState(ReaderState):
 
     def record(self, event: Event) -> None:
         with self._db.transaction() as db:
-            SqliteLog(db).append(event.pack())
+            _log(db).append(event.pack())
 
     def lease(self, bind: bytes, authority: bytes) -> Lease | None:
         statement = "SELECT request, answer, salt, wrapped FROM lease WHERE bind = ? AND authority = ?"
         with self._db.reading() as db:
             found = _row(db, statement, (bind, authority), (bytes,) * 4)
-        return None if found is None else Lease(*found)
+        if found is None:
+            return None
+        from tera.release.lease import Lease
+
+        return Lease(*found)
 
     def keep_lease(self, bind: bytes, authority: bytes, lease: Lease, ends: int) -> None:
         with self._db.transaction() as db:
@@ -145,7 +152,13 @@ class SqliteReaderState(ReaderState):
     @contextmanager
     def log(self) -> Iterator[Log]:
         with self._db.reading() as db:
-            yield SqliteLog(db)
+            yield _log(db)
+
+
+def _log(db: sqlite3.Connection) -> Log:
+    from tera.state.logdb import SqliteLog
+
+    return SqliteLog(db)
 
 
 def _mark(db: sqlite3.Connection, key: MarkKey) -> Mark | None:
@@ -170,5 +183,7 @@ def _row(db: sqlite3.Connection, statement: str, values: Sequence[Any], types: t
     """Return one row, or None; a column that holds something else than `types` is damage like any other."""
     found = db.execute(statement, values).fetchone()
     if found is not None and tuple(map(type, found)) != types:
+        import sqlite3
+
         raise sqlite3.DataError("a column holds what was never written to it")
     return found

@@ -55,6 +55,7 @@ vectors: $(dev) ## make the specification's vectors and worked example again
 	@$(bin)/python -m spec.vectors.generate
 	@$(bin)/python -m spec.vectors.policy.generate
 	@$(bin)/python -m spec.vectors.audit.generate
+	@$(bin)/python -m spec.vectors.release.generate
 	@$(bin)/python -m spec.vectors.example
 
 clean: ## remove the environment, the caches and what runs have left

@@ -42,11 +42,13 @@ from tera.release.framing import Form
 from tera.release.request import Request
 from tera.wire import canonical
 
-LONGEST: Final = 32 << 10
+LONGEST: Final = 512 << 10
+"""The obligations of one rule alone may take 280 KiB."""
 FORM: Final = Form("a release answer", b"tera/v1 release-answer\0", LONGEST, BadAnswer)
 
 _KEYS: Final = ("aud", "bind", "code", "ct", "iat", "lease", "left", "obl", "req", "rule", "until", "v", "ver")
 _VERSION_MAX: Final = 2**63 - 1
+_TEXT: Final = 64
 
 _DENIALS: Final[Mapping[str, type[TeraError]]] = MappingProxyType(
     {
@@ -128,24 +130,30 @@ class Answer:
             return
         who = f"the authority {self.authority.hex()[:16]}"
         if self.code == RuleDenied.code:
-            reason = KINDS[self.rule].reason if self.rule else ""
+            reason = KINDS[self.rule].reason if self.rule in KINDS else "for a reason that is not known here"
             raise RuleDenied(f"{who} denies it by the rule {self.rule}: {reason}", rule=self.rule)
         if self.code in _LISTS:
             raise AuthorityUnavailable(
                 f"{who} cannot decide: {self.code}", hint="its owner has to put its block lists in order"
             )
-        raise _DENIALS[self.code](f"{who} denies it: {_WORDS.get(self.code, self.code)}")
+        raise _DENIALS[self.code](f"{who} denies it: {_WORDS[self.code]}", hint=_HINTS.get(self.code))
 
 
 _WORDS: Final = {
     "blocked": "it is blocked",
     "clock_behind": "something was issued after the time of its clock",
     "policy_expired": "the policy has expired",
+    "policy_rollback": "the policy is older than it may be",
+    "policy_signature": "a signature of the policy does not verify",
+    "policy_signer": "the policy is not signed by anybody whom the container names",
+    "policy_swapped": "it is the policy of another container, or another policy",
+    "policy_unsigned": "the policy is not signed",
     "share_refused": "its share does not open",
     "stale_request": "the clock here and its clock differ by more than 5 minutes",
     "unknown_session": "there is no such session, or it is over",
     "unsupported_rule": "it does not know one of the rules",
 }
+_HINTS: Final = {"clock_behind": "its owner has to set its clock; or who issued it, theirs"}
 
 
 def release_info(bind: bytes, request: bytes) -> bytes:
@@ -164,7 +172,7 @@ def sign_answer(answer: Answer, key: SigningKey) -> bytes:
 
 
 def parse_answer(message: bytes, authority: bytes) -> Answer:
-    """Return an answer that `authority` has signed. Raises BadAnswer, NotCanonical, LimitExceeded, AnswerSignature."""
+    """Return an answer that `authority` has signed. Raises LimitExceeded, NotCanonical, BadAnswer, AnswerSignature."""
     packed, value, signed = FORM.split(message)
     found = _parse_map(value)
     if len(signed) != 1:
@@ -205,14 +213,14 @@ def _parse_map(value: Any) -> Answer:
         bind=schema.binary(found["bind"], 32, 32, BadAnswer, "bind"),
         request=schema.binary(found["req"], 32, 32, BadAnswer, "req"),
         issued=schema.integer(found["iat"], 0, limits.TIME_MAX, BadAnswer, "iat"),
-        code=found["code"],
-        rule=found["rule"],
+        code=_optional_text(found["code"], "code"),
+        rule=_optional_text(found["rule"], "rule"),
         ct=found["ct"],
         lease=_optional(found["lease"], limits.TIME_MAX, "lease"),
         left=_optional(found["left"], checks.COUNT_MAX, "left"),
         until=_optional(found["until"], limits.TIME_MAX, "until"),
         obligations=_parse_obligations(found["obl"]),
-        version=_optional(found["ver"], _VERSION_MAX, "ver"),
+        version=_optional(found["ver"], _VERSION_MAX, "ver", low=1),
     )
     if answer.code is None:
         schema.binary(answer.ct, kem.XWING.ct_length, kem.XWING.ct_length, BadAnswer, "ct")
@@ -230,8 +238,12 @@ def _parse_map(value: Any) -> Answer:
     return answer
 
 
-def _optional(value: Any, high: int, what: str) -> int | None:
-    return None if value is None else schema.integer(value, 0, high, BadAnswer, what)
+def _optional(value: Any, high: int, what: str, low: int = 0) -> int | None:
+    return None if value is None else schema.integer(value, low, high, BadAnswer, what)
+
+
+def _optional_text(value: Any, what: str) -> str | None:
+    return None if value is None else schema.text(value, _TEXT, BadAnswer, what)
 
 
 def _parse_obligations(value: Any) -> dict[str, Any]:

@@ -42,10 +42,14 @@ class Form:
     def split(self, message: bytes) -> tuple[bytes, dict[str, Any], tuple[Signature, ...]]:
         """Return the map's bytes, the map, and the signatures, which are not verified.
 
-        Raises LimitExceeded, NotCanonical and the form's error.
+        In this order: LimitExceeded for its length; the form's error for the two lengths in it, or more behind them;
+        NotCanonical for either part; the form's error for what is no map, or no list of signatures.
         """
         if len(message) > self.longest:
-            raise LimitExceeded(f"{self.what} has {len(message):,} bytes, at most {self.longest:,} are read")
+            raise LimitExceeded(
+                f"{self.what} has {len(message):,} bytes, at most {self.longest:,} are read",
+                hint="no caller and no authority sends that much",
+            )
         parts, at = [], 0
         for _ in range(2):
             end = at + 4 + int.from_bytes(message[at : at + 4], "big")
@@ -56,9 +60,9 @@ class Form:
         if at != len(message):
             raise self.error(f"something follows {self.what}")
         value = canonical.unpack(parts[0], what=self.what, max_len=self.longest)
+        signed = signatures.parse_signatures(parts[1], self.error, f"the signatures of {self.what}", self.longest)
         if not isinstance(value, dict):
             raise self.error(f"{self.what} is not a map")
-        signed = signatures.parse_signatures(parts[1], self.error, f"the signatures of {self.what}", self.longest)
         return parts[0], value, signed
 
     def verify(self, packed: bytes, signed: Sequence[Signature], error: type[Unauthentic]) -> None:

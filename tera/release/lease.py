@@ -12,7 +12,7 @@ from typing import Final
 from tera.crypto import kdf, kem, wrap
 from tera.crypto.random import Random
 from tera.crypto.signing import SigningKey
-from tera.errors import ClockBehind, LeaseExpired, ShareRefused
+from tera.errors import BadStanza, ClockBehind, LeaseExpired, ShareRefused
 from tera.release.answer import Answer, check_answer, open_answer
 from tera.release.request import Request, parse_request
 
@@ -47,14 +47,17 @@ def open_lease(lease: Lease, device: SigningKey, now: int) -> tuple[Answer, byte
     """Return the receipt and the share, at `now` in seconds since 1970 UTC.
 
     Raises what `open_answer` does, ClockBehind before the answer's time, LeaseExpired from the lease's end on, and
-    ShareRefused for another device's.
+    ShareRefused for another device's, or one that was changed.
     """
     request = lease.parsed
     answer = check_answer(lease.answer, request)
     check_time(answer, now)
-    seed = wrap.unwrap(_secret(device), lease.salt, _info(request), lease.wrapped)
+    try:
+        seed = wrap.unwrap(_secret(device), lease.salt, _info(request), lease.wrapped)
+    except BadStanza:
+        seed = None
     if seed is None:
-        raise ShareRefused("the lease is another device's")
+        raise ShareRefused("the lease is another device's, or was changed")
     return open_answer(lease.answer, request, kem.XWING.private_key(seed))
 
 

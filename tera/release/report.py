@@ -26,6 +26,8 @@ KIND: Final = "lease_open"
 
 _KEYS: Final = ("aud", "dev", "events", "first", "v")
 _COUNT_MAX: Final = 2**53
+_EXTRA: Final = 4_080
+_TIME: Final = "t"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,4 +76,7 @@ def _parse_event(data: bytes) -> Event:
         raise BadRequest(f"the report holds what is no event: {error}") from None
     if event.kind != KIND:
         raise BadRequest(f"the report holds an event of another kind than {KIND}")
+    # The authority adds the event's time to it, under this name; and an event of its log is no longer than this one.
+    if _TIME in event.extra or len(canonical.pack(dict(event.extra))) > _EXTRA:
+        raise BadRequest(f"x of an event in the report has a key {_TIME!r}, or over {_EXTRA:,} bytes")
     return event

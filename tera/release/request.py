@@ -14,7 +14,7 @@ from typing import Any, Final
 from tera.crypto import kem
 from tera.crypto.random import Random
 from tera.crypto.signing import SigningKey
-from tera.errors import BadInput, BadKey, BadRequest, RequestSignature, WrongAuthority
+from tera.errors import BadInput, BadKey, BadRequest, Malformed, RequestSignature, WrongAuthority
 from tera.format import access, limits, schema
 from tera.format.access import Stanza
 from tera.format.core import Core, DynamicRules, StaticRules
@@ -23,6 +23,7 @@ from tera.format.signatures import signer_name
 from tera.format.trailer import Signature
 from tera.policy import checks
 from tera.policy.context import ACTIONS, Action
+from tera.policy.envelope import parse_policy
 from tera.policy.people import read_viewer
 from tera.release.framing import Form
 from tera.wire import canonical
@@ -46,14 +47,14 @@ class Request:
     action: Action
     authority: bytes
     device: bytes | None
-    prefix: Prefix
+    prefix: Prefix = field(repr=False)
     issued: int
-    public: bytes
+    public: bytes = field(repr=False)
     lease: bool
-    nonce: bytes
+    nonce: bytes = field(repr=False)
     obligations: tuple[str, ...]
     session: bytes | None
-    stanza: Stanza
+    stanza: Stanza = field(repr=False)
     viewer: str | None
     packed: bytes = field(repr=False)
     signatures: tuple[Signature, ...] = field(repr=False)
@@ -105,6 +106,8 @@ def build_request(
 
     `public` is an X-Wing key made for it. Raises BadInput for what no authority would take.
     """
+    if stanza.type not in _AUTHORITY:
+        raise BadInput("the stanza is not an authority's")
     packed = canonical.pack(
         {
             "act": action,
@@ -126,7 +129,7 @@ def build_request(
     message = FORM.join(packed, list(keys.values()))
     try:
         parse_request(message)
-    except BadRequest as error:
+    except Malformed as error:
         raise BadInput(f"no authority would take this request: {error}") from None
     return message
 
@@ -134,7 +137,7 @@ def build_request(
 def parse_request(message: bytes) -> Request:
     """Parse a request without verifying its signatures.
 
-    Raises LimitExceeded, NotCanonical, BadRequest, and for `front` what a container's is refused with.
+    Raises LimitExceeded, NotCanonical, BadRequest; and when nothing else is wrong, what `parse_front` does.
     """
     packed, value, signed = FORM.split(message)
     found = schema.exact_map(value, _KEYS, BadRequest, FORM.what)
@@ -145,32 +148,38 @@ def parse_request(message: bytes) -> Request:
     if type(found["lease"]) is not bool or (found["lease"] and device is None):
         raise BadRequest("lease is not a boolean, or is true without a device")
     authority = schema.binary(found["aud"], 32, 32, BadRequest, "aud")
+    front = schema.binary(found["front"], 0, LONGEST, BadRequest, "front")
     return Request(
         action=found["act"],
         authority=authority,
         device=device,
-        prefix=parse_front(schema.binary(found["front"], 0, LONGEST, BadRequest, "front")),
         issued=schema.integer(found["iat"], 0, limits.TIME_MAX, BadRequest, "iat"),
         public=_parse_public(found["kem"]),
         lease=found["lease"],
         nonce=schema.binary(found["nonce"], NONCE, NONCE, BadRequest, "nonce"),
-        obligations=schema.texts(found["obl"], checks.OBLIGATIONS, _OBLIGATION, BadRequest, "obl"),
+        obligations=_parse_obligations(found["obl"]),
         session=None if found["sid"] is None else schema.binary(found["sid"], 32, 32, BadRequest, "sid"),
         stanza=_parse_stanza(found["stanza"], authority),
         viewer=_parse_viewer(found["viewer"]),
+        prefix=parse_front(front),  # the last: its codes are those of a container
         packed=packed,
         signatures=signed,
     )
 
 
 def parse_front(data: bytes) -> Prefix:
-    """Parse a container's bytes before ACCESS. Raises BadRequest, and what a container's front is refused with."""
+    """Parse a container's bytes before ACCESS, and the policy in it, without verifying it.
+
+    Raises what a container's front and a policy's envelope are refused with; then BadRequest.
+    """
     pull = partial(_take, memoryview(data), [0])
     prefix = parse_prefix(pull)
     if len(prefix.bytes) != len(data):
         raise BadRequest("something follows what stands before ACCESS")
     if not isinstance(prefix.core.rules, StaticRules | DynamicRules):
         raise BadRequest("the container has no rules that an authority can read")
+    if prefix.policy is not None:
+        parse_policy(prefix.policy)
     return prefix
 
 
@@ -187,6 +196,15 @@ def _parse_public(value: Any) -> bytes:
     except BadKey:
         raise BadRequest("kem is not an X-Wing public key") from None
     return public
+
+
+def _parse_obligations(value: Any) -> tuple[str, ...]:
+    found = schema.texts(value, checks.OBLIGATIONS, _OBLIGATION, BadRequest, "obl")
+    try:
+        checks.obligations({name: {} for name in found})
+    except BadInput as error:
+        raise BadRequest(f"obl: {error}") from None
+    return found
 
 
 def _parse_stanza(value: Any, authority: bytes) -> Stanza:

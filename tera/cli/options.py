@@ -46,8 +46,9 @@ _SIGNER = click.option(
 _AUTHORITY = click.option(
     "--authority", metavar="FILE", multiple=True, type=FILE, help="Give a share to this authority: its two public keys."
 )
+_CONFIG = click.option("--config", metavar="FILE", type=FILE, help="Whom to trust and to ask. Default: $TERA_CONFIG.")
 _ASKING = (
-    click.option("--config", metavar="FILE", type=FILE, help="Whom to trust and to ask. Default: $TERA_CONFIG."),
+    _CONFIG,
     click.option("--viewer", metavar="ADDRESS", help="Who opens it: name@example.org."),
     click.option("--ip", metavar="ADDRESS", help="From which network address."),
     click.option("--place", metavar="COUNTRY[/...]", help="From where: DE, DE/BY, DE/BY/Munich."),
@@ -97,6 +98,16 @@ def authority_option(function: _F) -> _F:
         return function(*args, authorities=found, **others)
 
     return _together(loaded, [_AUTHORITY])  # type: ignore[return-value]
+
+
+def config_option(function: _F) -> _F:
+    """Add `--config` alone, for what nobody opens; the verb gets `asking`, an `Asking`."""
+
+    @functools.wraps(function)
+    def gathered(*args: Any, config: str | None, **others: Any) -> Any:
+        return function(*args, asking=Asking(config), **others)
+
+    return _together(gathered, [_CONFIG])  # type: ignore[return-value]
 
 
 def asking_options(function: _F) -> _F:

@@ -22,7 +22,11 @@ VERBS: Final = {
     "verify": ("tera.cli.verify", "Check a whole container; say what was checked and what was not."),
     "digest": ("tera.cli.digest", "Print a container's digest, computed from its bytes."),
     "rewrap": ("tera.cli.rewrap", "Change who may open a container; its payload stays."),
-    "recover": ("tera.cli.recover", "Undo an interrupted rewrap; save what is left of a damaged container."),
+    "recover": ("tera.cli.recover", "Undo an interrupted change; save what is left of a damaged container."),
+    "policy": ("tera.cli.policy", "Show, change or freeze the rules of a container whose rules can change."),
+    "blocklist": ("tera.cli.blocklist", "Make, change and show a list of what may not be opened."),
+    "authority": ("tera.cli.authority", "Run an authority, which holds shares of keys; see who asked."),
+    "audit": ("tera.cli.audit", "Check a log, and show what it says."),
     "completion": ("tera.cli.completion", "Print the script that completes tera's commands in a shell."),
 }
 COMPLETE: Final = "_TERA_COMPLETE"

@@ -58,6 +58,13 @@ def read(file: Path, now: int = NOW + 20, state: Any = None) -> dict[str, bytes 
         return contents(container)
 
 
+def with_policy(data: bytes, body: bytes) -> bytes:
+    """Return the container with another body in POLICY, of any length."""
+    start, section = policy_section(data)
+    header = section[:4] + len(body).to_bytes(4, "big")
+    return data[:start] + header + body + data[start + len(section) :]
+
+
 # --- what is killed -------------------------------------------------------------------------------
 
 

@@ -12,11 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from fuzz import fuzz_envelope, fuzz_note, fuzz_release
+from fuzz import fuzz_authority, fuzz_envelope, fuzz_gate, fuzz_note, fuzz_release
 from fuzz.edits import Edit
 from fuzz.fuzz_envelope import SIGN
 from fuzz.samples import NOISE, SIGNER
-from fuzz.world import AUTHORITY, DEVICE, NOW, RULES
+from fuzz.world import AUTHORITY, CHOICES, DEVICE, NOW, RULES
 from spec.vectors.policy import form
 from tera.audit.events import Event
 from tera.policy.blockfile import Kind, blocked_id, build_blocklist
@@ -96,6 +96,7 @@ def page_seeds() -> Seeds:
         for how in range(5):
             yield f"table-{what}-{how}", Edit(0, what, 5, how, b"\1").pack()
             yield f"pages-{what}-{how}", Edit(0, what, 192 + 4_096 + 32 * how, how, bytes(32)).pack()
+            yield f"ids-{what}-{how}", Edit(0, what, 192 + 32 * (23 * how + 1) - 1, 0, b"\xff").pack()
         yield f"read-{what}", Edit(1, what, 0, 3).pack()
 
 
@@ -181,25 +182,34 @@ def manifest_seeds() -> Seeds:
 
 
 def gate_seeds() -> Seeds:
-    # way, authority, place, number of rules, rule; then nothing: everything that is asked for after that is the first
     for at in range(len(RULES)):
-        yield f"rule-{at:02}", bytes((at & 1, at >> 1 & 1, at % 3, 0, at))
-    allowed = bytes((0, 1, 1, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-    for stage in range(5):
+        yield f"rule-{at:02}", _choices(at & 1, at >> 1 & 1, at % 3, 0, at)
+    for stage in (fuzz_gate.BYTES, fuzz_gate.SPLICE, fuzz_gate.LISTED, fuzz_gate.ANSWER):
         for what in range(4):
-            yield f"edit-{stage}-{what}", allowed + Edit(stage, what, 9, what, b"\1").pack()
-    blocked = bytes((0, 0, 1, 0, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
-    for what in range(4):
-        yield f"blocked-{what}", blocked + Edit(3, what, 9, what, b"\1").pack()
+            edit = Edit(stage, what, 9, what, b"\1")
+            yield f"allowed-{stage}-{what}", _choices(what & 1, 1, 1, 0, 1, 0, 1) + edit.pack()
+            yield f"blocked-{stage}-{what}", _choices(what & 1, 0, 0, 0, 1, 9) + edit.pack()
+    for at in range(8):
+        edit = Edit(fuzz_gate.FORGED_POLICY, int(at == 7), at, 0, b"\1")
+        yield f"policy-{at}", _choices(at & 1, 0, 1, 0, 0) + edit.pack()
 
 
 def authority_seeds() -> Seeds:
     for at in range(len(RULES)):
-        yield f"rule-{at:02}", bytes((at & 1, 0, at))
-    denied = bytes((1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+        yield f"rule-{at:02}", _choices(at & 1, 0, at)
     for stage in range(5):
         for what in range(3):
-            yield f"edit-{stage}-{what}", denied + Edit(stage, what, 9, what, b"\1").pack()
+            yield f"denied-{stage}-{what}", _choices(1, 0, 0) + Edit(stage, what, 9, what, b"\1").pack()
+            yield f"allowed-{stage}-{what}", _choices(0, 0, 14) + Edit(stage, what, 9, what, b"\1").pack()
+    for at in range(7):
+        yield f"policy-{at}", _choices(1, 0, 0) + Edit(fuzz_authority.SWAP, 1, at, 0).pack()
+    # Into the device's signature, which is one of the last 3,373 bytes.
+    yield "signature", _choices(0, 0, 14) + Edit(fuzz_authority.MESSAGE, 0, 9_000, 0, b"\1\2").pack()
+    yield "no-device", _choices(0, 0, 14) + Edit(fuzz_authority.SIGNED, 1, 0, 0).pack()
+
+
+def _choices(*first: int) -> bytes:
+    return bytes(first).ljust(CHOICES, b"\0")
 
 
 SEEDS: Final[dict[str, Callable[[], Seeds]]] = {

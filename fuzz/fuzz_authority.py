@@ -37,9 +37,10 @@ def one_input(data: bytes) -> None:
     choices = Draw(data)
     drawn = case.draw(choices, authority=True)
     changes = list(edits.parse(choices.rest))
-    message = _message(drawn, changes)
-    if message is None:
+    made = _message(drawn, changes)
+    if made is None:
         return
+    message, packed, keys = made
     authority, caller = drawn.asked()
     before = len(authority.events(Query()))
     found = oracle.tera(authority.release, message, caller)
@@ -53,6 +54,7 @@ def one_input(data: bytes) -> None:
     opened = oracle.tera(answers.open_answer, found.value, request, _key())
     asking = _asking(drawn, request)
     if isinstance(opened, oracle.Taken):
+        assert request.packed == packed and set(request.signers) <= keys, "nobody has signed this request"
         if opened.value[1] == world.share_of(drawn.sealed):
             assert not asking.denied(macs=[world.MAC]), f"the share was given: {asking}"
         assert authority.release(message, caller) == found.value, "the same request has another answer"
@@ -66,14 +68,14 @@ def _asking(drawn: case.Case, request: Request) -> case.Case:
     return replace(
         drawn,
         action=request.action,
-        device=request.device == signer_fingerprint(DEVICE.public),
+        device=request.device == signer_fingerprint(DEVICE.public) and request.device in request.signers,
         fulfilled=frozenset(request.obligations),
         viewer=world.ME if signer_fingerprint(VIEWER.public) in request.signers else None,
     )
 
 
-def _message(drawn: case.Case, changes: list[Edit]) -> bytes | None:
-    """Return the signed request after the edits; None where an edit made what msgpack cannot hold."""
+def _message(drawn: case.Case, changes: list[Edit]) -> tuple[bytes, bytes, set[bytes]] | None:
+    """Return the request after the edits, what was signed, and by whom; None for what msgpack cannot hold."""
     front = drawn.sealed.front
     packed, *_ = FORM.split(
         build_request(
@@ -103,13 +105,14 @@ def _message(drawn: case.Case, changes: list[Edit]) -> bytes | None:
             if keys.pop(chosen.public, None) is None:
                 keys[chosen.public] = chosen
     try:
-        message = FORM.join(canonical.pack(fields), list(keys.values()))
+        packed = canonical.pack(fields)
+        message = FORM.join(packed, list(keys.values()))
     except (TypeError, ValueError, BadInput):
         return None
     for edit in changes:
         if edit.stage % 5 == MESSAGE:
             message = edit.poke(message)
-    return message
+    return message, packed, set(map(signer_fingerprint, keys))
 
 
 def _change_front(fields: Any, edit: Edit) -> None:
@@ -125,13 +128,12 @@ def _swap(fields: Any, edit: Edit, drawn: case.Case) -> None:
     """Take the front, the policy or the stanza of a container of the same author that lets everybody in."""
     if not isinstance(fields, dict):
         return
-    older = drawn.sealed.older
-    other = world.sealed((22,), "static" if older is None else "dynamic", True, ("world", "other")[edit.how & 1])
+    forged = drawn.sealed.forged
+    other = world.sealed((22,), "dynamic" if forged else "static", True, ("world", "other")[edit.how & 1])
     match edit.what % 3:
         case 0:
             fields["front"] = other.front.prefix
-        case 1 if older is not None:
-            forged = (*world.forged_policies(), world.policy_section(older))
+        case 1 if forged:
             fields["front"] = b"".join(world.split(drawn.sealed.front.prefix)[:2]) + forged[edit.at % len(forged)]
         case 2:
             stanza = next(one for one in other.front.stanzas if one.type in access.AUTHORITY)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cache, lru_cache
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 from typing import Any, Final, TypeVar
 
 from fuzz.samples import KEK, TEXT, fixed_random
@@ -34,7 +34,6 @@ from tera.policy.blockfile import Kind, blocked_id, build_blocklist
 from tera.policy.blocklist import BlockList
 from tera.policy.envelope import (
     SignedEnvelope,
-    first_envelope,
     next_envelope,
     pack_policy,
     parse_policy,
@@ -44,6 +43,7 @@ from tera.policy.marks import Mark, MarkKey, Marks
 
 T = TypeVar("T")
 NOW: Final = 1_000_000
+CHOICES: Final = 24
 FILES: Final = {"a": TEXT * 3, "b/x": b"x"}
 CONTAINER, POLICY, LIST = bytes(16), b"\1" * 16, b"\2" * 16
 
@@ -84,10 +84,10 @@ RULES: Final[tuple[tuple[str, Any], ...]] = (
 
 
 class Draw:
-    """Choices that fuzz input makes, one byte each; the first of the pool when it has ended."""
+    """Choices that the first 24 bytes of fuzz input make, one each; the first of the pool when it has ended."""
 
     def __init__(self, data: bytes) -> None:
-        self._data = data
+        self._data, self.rest = data[:CHOICES], data[CHOICES:]
         self._at = 0
 
     def pick(self, pool: Sequence[T]) -> T:
@@ -95,11 +95,6 @@ class Draw:
         byte = self._data[self._at] if self._at < len(self._data) else 0
         self._at += 1
         return pool[byte % len(pool)]
-
-    @property
-    def rest(self) -> bytes:
-        """What no choice has used."""
-        return self._data[self._at :]
 
 
 @dataclass(frozen=True)
@@ -115,6 +110,27 @@ class Sealed:
     @property
     def core(self) -> Core:
         return self.front.core
+
+    @cached_property
+    def forged(self) -> tuple[bytes, ...]:
+        """POLICY sections that let everybody in, and that the owner has not made as the next for this container.
+
+        The last two are the version before, and it with the signature of the one in force; the others go on from
+        the one in force: signed by nobody, by a stranger, with its signature; by the owner for something else.
+        """
+        if self.policy is None or self.older is None:
+            return ()
+        later = next_envelope(self.policy, None, now=NOW, expires=NOW + 9)
+        found = [
+            SignedEnvelope(later, later.pack(), ()),
+            sign_envelope(later, [STRANGER]),
+            SignedEnvelope(later, later.pack(), self.policy.signatures),
+            sign_envelope(replace(later, container_id=bytes(15) + b"\1"), [OWNER]),
+            sign_envelope(replace(later, policy_id=LIST), [OWNER]),
+            self.older,
+            replace(self.older, signatures=self.policy.signatures),
+        ]
+        return tuple(map(policy_section, found))
 
     def names(self) -> dict[Kind, bytes]:
         """Return what a block list can name it by."""
@@ -172,17 +188,6 @@ def split(data: bytes) -> list[bytes]:
         found.append(data[at:end])
         at = end
     return found
-
-
-@cache
-def forged_policies() -> tuple[bytes, ...]:
-    """Return POLICY sections that let everybody in, and that the owner of the rules has not made for this container."""
-    found: list[bytes] = []
-    for pid, cid, key in ((POLICY, CONTAINER, STRANGER), (POLICY, bytes(15) + b"\1", OWNER), (LIST, None, OWNER)):
-        first = first_envelope(pid, None, now=NOW, expires=NOW + 9, container_id=cid)
-        later = next_envelope(sign_envelope(first, [key]), None, now=NOW, expires=NOW + 9)
-        found += policy_section(sign_envelope(later, [key])), policy_section(SignedEnvelope(later, later.pack(), ()))
-    return tuple(found)
 
 
 def policy_section(signed: SignedEnvelope) -> bytes:

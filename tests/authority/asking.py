@@ -137,10 +137,10 @@ def version_after(
 
 
 def with_policy(container: Made, signed: SignedEnvelope | None) -> bytes:
-    """Return a container's bytes before ACCESS with another policy, or another body of POLICY."""
+    """Return a container's bytes before ACCESS with another policy; None is a body with an empty map."""
     core_end = len(sections.PREAMBLE) + sections.HEADER
     core_end += sections.parse_header(container.prefix[len(sections.PREAMBLE) : core_end], sections.CORE).length
-    body = b"" if signed is None else pack_policy(signed)
+    body = b"\0\0\0\1\x80\0\0\0\1\x90" if signed is None else pack_policy(signed)
     return container.prefix[:core_end] + sections.pack_header(sections.POLICY, len(body)) + body
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,12 +15,24 @@ from tera.authority.sqlite import SqliteState
 from tests.authority.asking import Clock, authority_on
 
 
+@pytest.fixture(scope="session")
+def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a state without anything in it, to be copied: to make its tables takes the disk some time."""
+    path = tmp_path_factory.mktemp("state") / "authority.db"
+    SqliteState(path).close()
+    return path
+
+
 @pytest.fixture(params=["memory", "sqlite"])
-def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+def state(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> Iterator[State]:
     if request.param == "memory":
         yield MemoryState()
     else:
+        shutil.copy(empty_database, tmp_path / "authority.db")
         found = SqliteState(tmp_path / "authority.db")
+        with found.reading() as view:
+            db = view._db  # type: ignore[attr-defined]
+        db.execute("PRAGMA synchronous = OFF")  # what these tests show does not need the disk
         yield found
         found.close()
 

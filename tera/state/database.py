@@ -94,8 +94,13 @@ class Database:
 
     def erase(self) -> None:
         """Leave nothing in the files of what has been deleted, unless another process is reading it just now."""
+        connection = self._connection()
         with failures(self._what):
-            self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            connection.execute("PRAGMA busy_timeout = 0")
+            try:
+                connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                connection.execute(f"PRAGMA busy_timeout = {int(self._timeout * 1_000):d}")
 
     def close(self) -> None:
         """Close every thread's connection; the next use opens new ones."""

@@ -208,6 +208,17 @@ def authority_seeds() -> Seeds:
     yield "no-device", _choices(0, 0, 14) + Edit(fuzz_authority.SIGNED, 1, 0, 0).pack()
 
 
+def state_seeds() -> Seeds:
+    for who in range(2):
+        yield f"whole-{who}", bytes((who,))
+        for table in range(9):
+            for column in range(3):
+                value: canonical.Packable = ("x", 7, b"", None)[(table + column) % 4]
+                edit = Edit(0, table, column, 0, canonical.pack(value))
+                yield f"cell-{who}-{table}-{column}", bytes((who,)) + edit.pack()
+        yield f"bytes-{who}", bytes((who,)) + Edit(1, 0, 4_200, 0, b"\xff").pack()
+
+
 def _choices(*first: int) -> bytes:
     return bytes(first).ljust(CHOICES, b"\0")
 
@@ -225,4 +236,5 @@ SEEDS: Final[dict[str, Callable[[], Seeds]]] = {
     "pages": page_seeds,
     "release": release_seeds,
     "rules": rule_seeds,
+    "state": state_seeds,
 }

@@ -17,35 +17,37 @@ if TYPE_CHECKING:
 
 
 class Told:
-    """What became of bringing a version to authorities."""
+    """What became of bringing a version to authorities; `results` is that, as JSON can hold it."""
 
     def __init__(self, file: str, version: int) -> None:
+        self.results: list[dict[str, Any]] = []
         self._file = file
         self._version = version
-        self._error: TeraError | None = None
+        self._errors: list[tuple[str, TeraError]] = []
+        self._unknown: list[str] = []
         self._asked = False
-        self.results: list[dict[str, Any]] = []
 
     def tell(self, named: Sequence[bytes], known: Mapping[bytes, HttpAuthority], prefix: bytes) -> None:
         """Bring it to each that is named and known, whatever becomes of the others."""
         self._asked = True
-        for name in named:
-            result: dict[str, Any] = {"authority": name.hex(), "version": None, "error": None}
+        for fingerprint in named:
+            name = fingerprint.hex()
+            result: dict[str, Any] = {"authority": name, "version": None, "error": None}
             self.results.append(result)
-            if name not in known:
-                result["error"] = "not configured"
+            if fingerprint not in known:
+                result["error"] = "not_configured"
+                self._unknown.append(name[:16])
                 continue
             try:
-                result["version"] = known[name].update(prefix)
+                result["version"] = known[fingerprint].update(prefix)
                 if result["version"] > self._version:
                     raise PolicyRollback(
-                        f"the authority {name.hex()[:16]} has version {result['version']:,} of the policy already",
+                        f"it has version {result['version']:,} of the policy already",
                         hint="change the newest copy; if that is lost, --lost goes on from this one",
                     )
             except TeraError as error:
                 result["error"] = error.code
-                self._error = self._error or error
-                say("warning", f"the authority {name.hex()[:16]}: {error}")
+                self._errors.append((name[:16], error))
 
     def say(self) -> None:
         """Say who has it."""
@@ -56,18 +58,17 @@ class Told:
             say("note", "the container names no authority: there is nobody to bring it to")
 
     def check(self) -> None:
-        """Raise when one that is known has it not, or none is known."""
+        """Raise when one that is known has it not, or none is known; say which others have it not."""
         again = f"`tera policy push {self._file}` tries again"
-        unknown = [result["authority"] for result in self.results if result["error"] == "not configured"]
-        for name in unknown:
-            say("warning", f"the authority {name[:16]} is not configured: it decides by the version that it has")
-        if isinstance(self._error, AuthorityUnavailable):
-            raise AuthorityUnavailable(
-                "an authority was not reached: it decides by the version that it has", hint=again
-            )
-        if self._error is not None:
-            raise self._error
-        if unknown and len(unknown) == len(self.results):
+        for name in self._unknown:
+            say("warning", f"the authority {name} is not configured: it decides by the version that it has")
+        for name, error in self._errors[1:]:
+            say("warning", f"the authority {name}: {error}")
+        if self._errors:
+            name, error = self._errors[0]
+            hint = again if isinstance(error, AuthorityUnavailable) else error.hint
+            raise type(error)(f"the authority {name}: {error}", hint=hint)
+        if self._unknown and len(self._unknown) == len(self.results):
             raise AuthorityUnavailable(
                 "no authority of the container is configured",
                 hint=f"name its address in the configuration: [[authorities]] with key and url; then {again}",

@@ -135,11 +135,7 @@ def make_server(
     `viewer_of` says whose a bearer token is, None for nobody's; `on_fault` is told of what no caller is to blame for.
     Raises BadInput for an address that others can reach, OSError when the port is taken.
     """
-    if not _is_loopback(host):
-        raise BadInput(
-            f"{host!r} is not an address of this machine alone, and the authority speaks no TLS",
-            hint="listen on 127.0.0.1 or ::1",
-        )
+    check_host(host)
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -226,11 +222,17 @@ def make_server(
     return server
 
 
-def _is_loopback(host: str) -> bool:
+def check_host(host: str) -> None:
+    """Return for an address that only this machine reaches. Raises BadInput."""
     try:
-        return ip_address(host).is_loopback
+        if ip_address(host).is_loopback:
+            return
     except ValueError:
-        return False
+        pass
+    raise BadInput(
+        f"{host!r} is not an address of this machine alone, and the authority speaks no TLS",
+        hint="listen on 127.0.0.1 or ::1",
+    )
 
 
 def _as_json(status: int, value: dict[str, Any]) -> _Reply:

@@ -61,9 +61,14 @@ def serve(
     host, port = _address(listen)
     if bool(blocklists) != bool(issuers):
         raise click.UsageError("--blocklist and --issuer go together: a list counts because of who signed it")
+    from tera.audit.notekeys import check_name
     from tera.authority.folder import open_state, take_name
     from tera.authority.keys import HeldKeys
+    from tera.authority.server import check_host
 
+    check_host(host)
+    if name is not None:
+        check_name(name)
     held = HeldKeys.load(read_file(keys, KEY_FILE, "an authority's keys"), where=keys)
     trusted, relied = fingerprints(issuers), frozenset(fingerprints(signers))
     state = open_state(data, make=True)

@@ -20,6 +20,7 @@ from typing import Any, Final
 from tera.audit.events import Event
 from tera.audit.log import Log
 from tera.authority.ports import Kept, State, Transaction, View
+from tera.authority.turns import Turns
 from tera.policy.marks import Mark, MarkKey, raised
 from tera.state import logdb
 from tera.state.database import Database
@@ -139,10 +140,12 @@ class SqliteState(State):
         self._database = Database(
             path, application=APPLICATION, version=VERSION, schema=SCHEMA, what="the authority's state"
         )
+        self._turns = Turns(f"{self._database.path}-turns")
 
     def close(self) -> None:
         """Close the file."""
         self._database.close()
+        self._turns.close()
 
     @contextmanager
     def reading(self) -> Iterator[View]:
@@ -151,5 +154,5 @@ class SqliteState(State):
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:
-        with self._database.transaction() as db:
+        with self._turns.taken(), self._database.transaction() as db:
             yield _Tables(db)

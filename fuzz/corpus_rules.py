@@ -166,6 +166,7 @@ def rule_seeds() -> Seeds:
         yield name, b"\0" + canonical.pack(rules)
     for at, (name, value) in enumerate(RULES):
         yield f"world-{at:02}", bytes((at,)) + canonical.pack([[name, value]])
+        yield f"changed-{at:02}", bytes((128, at & 3, at, at * 3 % 256, 7, 1)) + _edits(at)
 
 
 def manifest_seeds() -> Seeds:
@@ -179,6 +180,8 @@ def manifest_seeds() -> Seeds:
     yield "duties", b'\1{"rules": {' + duties + b', "device": {"allow": ["' + b"0a" * 32 + b'"]}, "opens": 3}}'
     place = b'{"geo": {"allow": [{"continent": "Europe"}, {"country": "DE", "subdivision": "Bavaria"}]}}'
     yield "places", b'\1{"drm": ' + place + b"}"
+    for at in range(len(RULES)):
+        yield f"changed-{at:02}", bytes((128, at & 3, at, at * 3 % 256, 7, 1)) + _edits(at)
 
 
 def gate_seeds() -> Seeds:
@@ -217,6 +220,11 @@ def state_seeds() -> Seeds:
                 edit = Edit(0, table, column, 0, canonical.pack(value))
                 yield f"cell-{who}-{table}-{column}", bytes((who,)) + edit.pack()
         yield f"bytes-{who}", bytes((who,)) + Edit(1, 0, 4_200, 0, b"\xff").pack()
+
+
+def _edits(at: int) -> bytes:
+    texts = (b"\xa7*@x.y.z", b"\xa810.9.8.7", b"\xa5**/y?", b"\x05", b"\xc3", b"\xa6/DE//x")
+    return Edit(0, 32 * (1 + at % 4), at, 1 - at % 2, texts[at % len(texts)]).pack()
 
 
 def _choices(*first: int) -> bytes:

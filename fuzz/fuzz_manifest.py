@@ -1,7 +1,7 @@
 """A manifest gives rules that a reader takes, or a TeraError; written down again, they are read as the same rules.
 
-The first byte says whether it has an owner (with 2 it has). What is read has no password left in its text, and reads
-as the same without it.
+The first byte says whether it has an owner (with 2 it has), and with its top bit that the rest is what `fuzz.written`
+makes rules of. What is read has no password left in its text, and reads as the same without it.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fuzz import oracle
+from fuzz.written import changed_rules
 from tera.errors import BadInput, InputUnavailable
 from tera.format import limits
 from tera.format import rules as shape
@@ -21,6 +22,11 @@ from tera.wire import canonical
 
 def one_input(data: bytes) -> None:
     text, owner = data[1:], "me@example.org" if data[:1] == b"\2" else None
+    if data[:1] >= b"\x80":
+        try:
+            text = spoken(changed_rules(text))
+        except (TypeError, ValueError, KeyError, AttributeError, IndexError, OverflowError):
+            return  # nobody would say that
     found = oracle.tera(read_manifest, text, owner=owner)
     if not isinstance(found, oracle.Taken):
         # Rules that were written and cannot be read would come out as UnsupportedRule.

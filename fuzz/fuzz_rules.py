@@ -1,7 +1,7 @@
 """Rules that are taken stand in one form, and the naive restatement decides them alike, for whoever asks.
 
 Callers are drawn at random, half of them from what the rules themselves name: their people, addresses, times, counts
-and patterns. The first byte is theirs, the rest the rules.
+and patterns. The first byte is theirs; the rest are the rules, or with its top bit what `fuzz.written` makes rules of.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 from fuzz import oracle
+from fuzz.written import changed_rules
 from tera.errors import BadInput, TeraError
 from tera.format import rules as shape
 from tera.format.limits import TIME_MAX
@@ -32,6 +33,11 @@ STARS = 6
 
 def one_input(data: bytes) -> None:
     chance, packed = Random(data[0] if data else 0), data[1:]
+    if data[:1] >= b"\x80":
+        try:
+            packed = canonical.pack(changed_rules(packed))
+        except (TypeError, ValueError):
+            return
     found = oracle.tera(_parse, packed)
     if not isinstance(found, oracle.Taken):
         return

@@ -29,7 +29,8 @@ def _inside(value: Any, edit: edits.Edit, depth: int) -> Any:
         key = sorted(value)[edit.at % len(value)]
         return value | {key: _inside(value[key], edit._replace(at=edit.at >> 1), depth - 1)}
     if depth and isinstance(value, list) and value:
-        at = edit.at % len(value)
+        pair = len(value) == 2 and isinstance(value[0], str) and edit.at % 8
+        at = 1 if pair else edit.at % len(value)  # names are seldom changed
         inner = _inside(value[at], edit._replace(at=edit.at >> 1), depth - 1)
         return _ordered([*value[:at], inner, *value[at + 1 :]])
     changed = edit.change(value)

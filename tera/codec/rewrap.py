@@ -15,17 +15,19 @@ from tera.codec.authorities import AuthorityKey
 from tera.codec.config import PLAIN, Config
 from tera.codec.gate import ANYBODY, Gate
 from tera.codec.grouping import Recipients, as_groups, lock, open_front
-from tera.codec.layout import find_trailer
+from tera.codec.layout import check_payload, check_signatures, check_trailer, find_trailer
 from tera.codec.overwrite import ACCESS, check_target, copy, overwrite
 from tera.codec.reader import Container
 from tera.codec.recipients import Identity
-from tera.codec.source import open_path, read_front
+from tera.codec.source import FileSource, open_path, read_front
 from tera.crypto.random import Random, system
 from tera.errors import BadInput
 from tera.format import access
 from tera.format.access import Stanza
 from tera.format.core import SealedRules
+from tera.format.digests import container_digest
 from tera.format.front import Front, build_access
+from tera.format.schedule import KeySchedule
 from tera.policy.context import Context
 
 SUFFIX: Final = ACCESS.suffix
@@ -75,7 +77,7 @@ def rewrap(
         front = read_front(source)
         gate = Gate(replace(context, action="rewrap"), config)
         keys, file_key, _ = open_front(front, identities, gate)
-        find_trailer(source, front.length)  # a truncated file is not worth a new header
+        _check_trailer(source, front, keys, gate)
         if isinstance(front.core.rules, SealedRules):
             Container(source, identities, gate=gate)  # the rules are inside
         gate.enter()
@@ -94,6 +96,17 @@ def rewrap(
         source.close()
     names = tuple(tuple(access.NAMES[one.type] for one in members) for members in access.groups(stanzas))
     return Rewrapped(names, in_place, size)
+
+
+def _check_trailer(source: FileSource, front: Front, keys: KeySchedule, gate: Gate) -> None:
+    """Step 5 of reading: a truncated file is not worth a new header, nor is one whose digest is blocked."""
+    trailer, payload = find_trailer(source, front.length)
+    check_trailer(trailer, keys)
+    check_payload(trailer, payload)
+    signers = check_signatures(front, trailer, ())
+    gate.check_payload(
+        container_digest(front.bind, trailer.layout.roots, payload), [one.fingerprint for one in signers]
+    )
 
 
 def _stanzas(

@@ -55,7 +55,7 @@ def seal(path: str, recipient: str, *, owners: Sequence[SigningKey] = (OWNER,), 
     """Seal one file to the key in `recipient`, with rules that change, for 90 days from `age` seconds ago."""
     with open(recipient) as file:
         to = library.parse_recipient(file.read().strip())
-    options.setdefault("rules", [["rights", ["extract", "view"]]])
+    options.setdefault("rules", [["downloadable", True]])
     dynamic = Dynamic(owners)
     sources: list[Any] = list(FILES.items())[:1]
     created = int(time.time()) - age

@@ -73,7 +73,7 @@ def test_rules_are_kept_without_a_manifest_and_hold_for_longer(tera: Tera, room:
         "version": 2,
         "issued": after.issued,
         "expires": after.expires,
-        "rules": [["rights", ["extract", "view"]]],
+        "rules": [["downloadable", True]],
         "size": file.stat().st_size,
         "pushed": [],
     }

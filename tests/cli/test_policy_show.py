@@ -62,7 +62,7 @@ def test_a_policy_that_was_held_back_expires(tera: Tera, room: Room) -> None:
     found = tera("policy", "show", file)
     assert found.code == 15
     assert "no: policy_expired" in found.text
-    assert "rights = [" in found.text  # shown all the same
+    assert "downloadable = true" in found.text  # shown all the same
     assert shown(tera, file)["error"]["code"] == "policy_expired"
     assert seal("d.tera", room.key_pub, age=90 * DAY - 100).exists()
     assert cat(tera, room, "d.tera").out == HELLO
@@ -122,7 +122,7 @@ def test_what_a_policy_says_is_shown_without_a_key(tera: Tera, room: Room, file:
     found = shown(tera, file)
     assert (found["version"], found["issued"], found["expires"]) == (1, envelope.issued, envelope.expires)
     assert (found["policy"], found["for_this_container_only"]) == (envelope.policy_id.hex(), True)
-    assert found["rules"] == [{"name": "rights", "value": ["extract", "view"], "enforcement": "advisory"}]
+    assert found["rules"] == [{"name": "downloadable", "value": True, "enforcement": "advisory"}]
     assert (found["frozen"], found["holds"], found["error"], found["verified"]) == (False, True, None, False)
     assert {one["fingerprint"] for one in found["signers"]} == {fingerprint(OWNER), fingerprint(DEPUTY)}
     assert all((one["named"], one["verified"], one["pinned"]) == (True, True, False) for one in found["signers"])

@@ -17,6 +17,13 @@ from tests.spec.rewritten import rewritten
 
 NAMES = names()
 GOOD = [name for name in NAMES if load(name).seek == SUCCESS]
+LOOKS_INTO_POLICY = {"policy_form": "bad_policy"}
+"""The vectors are for readers that know no `policy.md`; those of tera see what is in POLICY, too."""
+
+
+def said(name: str, code: str) -> str:
+    """Return what a reader of tera says where the vector says `code`."""
+    return LOOKS_INTO_POLICY.get(name, code) if code == "unsupported_rule" else code
 
 
 def test_there_are_vectors_and_most_are_refusals() -> None:
@@ -27,14 +34,14 @@ def test_there_are_vectors_and_most_are_refusals() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_reading_with_seeking_ends_as_the_vector_says(name: str, tmp_path: Path) -> None:
     vector = load(name)
-    assert doors.code(lambda: doors.seek(vector, tmp_path)) == vector.seek
-    assert doors.code(lambda: doors.strict(vector, tmp_path / "strict")) == vector.pipe
+    assert doors.code(lambda: doors.seek(vector, tmp_path)) == said(name, vector.seek)
+    assert doors.code(lambda: doors.strict(vector, tmp_path / "strict")) == said(name, vector.pipe)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_stream_ends_as_the_vector_says_and_releases_no_more(name: str, tmp_path: Path) -> None:
     vector = load(name)
-    assert doors.code(lambda: doors.streamed(vector, tmp_path)) == vector.stream
+    assert doors.code(lambda: doors.streamed(vector, tmp_path)) == said(name, vector.stream)
     may = doors.released(vector)
     assert hashlib.sha256(may).hexdigest() == vector.released
     for content in doors.files(tmp_path).values():
@@ -91,7 +98,7 @@ def test_range_of_what_is_refused_is_refused_alike_or_right(name: str) -> None:
     try:
         container = doors.opened(vector)
     except TeraError as refused:
-        assert refused.code == vector.seek
+        assert refused.code == said(name, vector.seek)
         return
     may = doors.released(vector, salvage=True)
     with container:

@@ -68,7 +68,8 @@ class Asking:
         from tera.policy.context import Context
 
         settings = self.settings
-        with _naming(settings):
+        asked = self.viewer or self.ip or self.place or self.fulfil  # then it may be an option that is wrong
+        with _naming({_FILE: ""} if asked else settings):
             return Context(
                 action=action,
                 viewer=self.viewer or _text(settings, "viewer"),
@@ -118,7 +119,9 @@ def state_folder() -> Path:
 
 
 def _load(named: str | None) -> dict[str, Any]:
-    path = named or os.environ.get("TERA_CONFIG")
+    path = named if named is not None else os.environ.get("TERA_CONFIG")
+    if path == "":
+        raise BadInput("the configuration that is named has no name", hint="unset TERA_CONFIG, or leave out --config")
     if path is None:
         home = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
         path = os.path.join(home, "tera", "config.toml")
@@ -281,10 +284,19 @@ def _place(text: str | None, table: Any) -> Any:
 
 
 def _known(place: Any) -> Any:
-    """Return a place with its continent, where the tables of countries are installed."""
+    """Return a place with its continent, where the tables of countries are installed. Raises BadInput for none.
+
+    `Germany` is no code: a rule that blocks DE would let it in.
+    """
     from tera.errors import InputUnavailable
     from tera.policy import countries
+    from tera.policy.places import read_canonical
 
+    country, city = place.country or "", place.city or ""
+    found = [f"/{country}/{one}/{city}" for one in place.subdivisions or ("",)] + [f"{place.continent or ''}///"]
+    for text in found:
+        if text.strip("/"):
+            read_canonical(text)
     if place.country and not place.continent:
         try:
             return replace(place, continent=countries.continent_of(place.country))

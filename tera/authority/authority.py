@@ -14,17 +14,17 @@ from typing import Any, Final
 from tera.audit.events import Event
 from tera.audit.log import CHECKPOINT_EVERY, Query, issue_checkpoint
 from tera.audit.notekeys import Verifier, log_signers
+from tera.authority import enrolment
 from tera.authority.caller import UNKNOWN, Caller
 from tera.authority.decide import Basis, Terms, decide
 from tera.authority.policies import choose, held_for
 from tera.authority.ports import Kept, Keys, State, Transaction
 from tera.authority.reply import Reply, make_reply
 from tera.codec.config import BlockListSource
-from tera.errors import BadInput, BadRequest, RuleDenied, UnknownViewer, WrongAuthority
+from tera.errors import BadInput, BadRequest, RuleDenied, WrongAuthority
 from tera.format.core import DynamicRules
 from tera.format.signatures import signer_name
 from tera.policy.envelope import SignedEnvelope, parse_policy
-from tera.policy.people import read_viewer
 from tera.release.answer import CODES
 from tera.release.report import parse_report
 from tera.release.request import SKEW, Request, parse_front, parse_request
@@ -171,21 +171,13 @@ class Authority:
 
     def enrol(self, fingerprint: bytes, viewer: str) -> None:
         """Say whose a signing key is. Raises BadInput for what is no address, or no fingerprint of 32 bytes."""
-        address = read_viewer(viewer)
         if len(fingerprint) != 32:
             raise BadInput(f"a key's fingerprint has 32 bytes, not {len(fingerprint)}")
-        with self._state.transaction() as writing:
-            writing.enrol(fingerprint, address)
-            self._record(writing, "enrol", subject=fingerprint, viewer=address)
+        enrolment.enrol(self._state, fingerprint, viewer, self._now())
 
     def withdraw(self, fingerprint: bytes) -> None:
         """Forget whose a signing key is. Raises UnknownViewer for one that is not enrolled."""
-        with self._state.transaction() as writing:
-            address = writing.viewer(fingerprint)
-            if address is None:
-                raise UnknownViewer("this key is not enrolled")
-            writing.enrol(fingerprint, None)
-            self._record(writing, "withdraw", subject=fingerprint, viewer=address)
+        enrolment.withdraw(self._state, fingerprint, self._now())
 
     def report(self, message: bytes) -> int:
         """Record what a device reports, each event once; return how many of its events are on record.
@@ -228,9 +220,12 @@ class Authority:
 
     def _record(self, writing: Transaction, kind: str, **fields: Any) -> None:
         """Append an event at this time; once a second the log is signed with it."""
-        writing.record(Event(time=int(self._clock() * 1_000), kind=kind, **fields))
+        writing.record(Event(time=self._now(), kind=kind, **fields))
         self._sign_log(writing, CHECKPOINT_EVERY)
 
     def _sign_log(self, writing: Transaction, every: int) -> bytes:
-        now = int(self._clock() * 1_000)
-        return issue_checkpoint(writing.log, self.origin, self._log_signers, now, every=every)
+        return issue_checkpoint(writing.log, self.origin, self._log_signers, self._now(), every=every)
+
+    def _now(self) -> int:
+        """Return the time in milliseconds."""
+        return int(self._clock() * 1_000)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from tera.cli import blocklist_show, show
-from tera.cli.blockable import Named, blockable_options, check_stdin, parse_id
+from tera.cli.blockable import Named, blockable_options, check_stdin
 from tera.cli.config import Asking
 from tera.cli.keys import signing_keys
 from tera.cli.marks import remember, remembered
@@ -78,11 +78,12 @@ def create(
     quiet: bool,
 ) -> None:
     """Make a list that blocks nothing yet, in a new file. Its issuer and its id stay; only their key changes it."""
+    from tera.cli.blocked_items import parse_id
     from tera.codec.blocklists import create_blocklist
 
-    check_stdin(file, [], Named((), None, ()))
+    check_stdin(file, [], Named())
     key = _key(sign_key)
-    named = None if list_id is None else parse_id(list_id, "--id")
+    named = None if list_id is None else parse_id(list_id)
     _answer(file, create_blocklist(file, key, list_id=named, valid_for=days * _DAY), asking, as_json, quiet)
 
 
@@ -115,7 +116,7 @@ def remove(file: str, named: Named, **options: Any) -> None:
 @_with(_CHANGE)
 def renew(file: str, **options: Any) -> None:
     """Write the list's next version with the same on it, for as long as the last one held, or --days."""
-    _change(file, Named((), None, ()), "renew", **options)
+    _change(file, Named(), "renew", **options)
 
 
 def _change(

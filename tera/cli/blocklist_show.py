@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tera.cli import show
-from tera.cli.blockable import Named, blockable_options, check_stdin, questions
+from tera.cli.blockable import Named, blockable_options, check_stdin
 from tera.cli.config import Asking
 from tera.cli.keys import fingerprints
 from tera.cli.marks import remembered
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from tera.codec.blocklists import Item
     from tera.policy.blockfile import Head
     from tera.policy.blocklist import BlockList
-
-_WORDS = ("id", "digest", "signer", "recipient", "policy", "bind")
 
 
 @click.command("show", short_help="Show what a list says, and whether something is on it.")
@@ -48,18 +47,18 @@ def command(file: str, issuer: tuple[str, ...], named: Named, asking: Asking, as
     If any of it is blocked, the exit code is 14.
     """
     check_stdin(file, issuer, named)
+    from tera.cli.blocked_items import questions
     from tera.codec.source import open_path
     from tera.policy.blockfile import HEADER, parse_head
+    from tera.policy.blocklist import BlockList
 
     trusted = fingerprints(issuer)
-    asked = [*Named(named.values, named.lines, ()).items(quiet=True)]
+    asked = replace(named, containers=()).items(quiet=True)
     asked += [questions(path, quiet=True) for path in named.containers]
     with closing(open_path(file)) as source:
         head, _ = parse_head(source.read_at(0, HEADER), source.size)
         error: TeraError | None = None
         answers: list[tuple[Item, list[str]]] = []
-        from tera.policy.blocklist import BlockList
-
         try:
             found = BlockList.open(
                 source.read_at,
@@ -71,7 +70,7 @@ def command(file: str, issuer: tuple[str, ...], named: Named, asking: Asking, as
                 stale="allow",
             )
             deque(found.ids(), maxlen=0)  # every page is the one that was signed
-            answers = [(item, list(_hits(found, item))) for item in asked]
+            answers = [(item, _hits(found, item)) for item in asked]
             if found.stale:
                 error = StaleBlocklist(f"the block list {found.name} expired at {show.moment(head.expires)}")
         except TeraError as raised:
@@ -101,10 +100,12 @@ def described(head: Head) -> dict[str, Any]:
     }
 
 
-def _hits(found: BlockList, item: Item) -> Iterator[str]:
-    for kind, value in item.names:
-        if found.contains(kind, value):
-            yield _WORDS[kind - 1]
+def _hits(found: BlockList, item: Item) -> list[str]:
+    """Return by which of its names an item is blocked."""
+    from tera.cli.blocked_items import KINDS
+
+    words = {kind: word for word, kind in KINDS.items()}
+    return [words[kind] for kind, value in item.names if found.contains(kind, value)]
 
 
 def _said(

@@ -31,7 +31,6 @@ NAMED = {
 }
 for name, text in NAMED.items():
     Path(FOLDER.name, name).write_text(text)
-os.chdir(FOLDER.name)
 
 
 def one_input(data: bytes) -> None:

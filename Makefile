@@ -54,6 +54,7 @@ fuzz-install: $(VENV)/.fuzz-installed
 vectors: $(dev) ## make the specification's vectors and worked example again
 	@$(bin)/python -m spec.vectors.generate
 	@$(bin)/python -m spec.vectors.policy.generate
+	@$(bin)/python -m spec.vectors.rules.generate
 	@$(bin)/python -m spec.vectors.audit.generate
 	@$(bin)/python -m spec.vectors.release.generate
 	@$(bin)/python -m spec.vectors.example

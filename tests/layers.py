@@ -40,10 +40,15 @@ DOORS = {
     "click": "tera.cli",
     "countryinfo": "tera.policy.countries",
     "cryptography": "tera.crypto",
+    "fastapi": "tera.service",
     "idna": "tera.policy.people",
     "msgpack": "tera.wire.canonical",
+    "multipart": "tera.service.forms",
+    "obstore": "tera.storage.objects",
     "pqcrypto": "tera.crypto.pq",
     "pycountry": "tera.policy.countries",
+    "sqlalchemy": "tera.catalog",
+    "starlette": "tera.service",
     "zstandard": "tera.wire.zstd",
 }
 """Third-party package: the module, or the package of modules, that alone imports it."""

@@ -54,7 +54,7 @@ class Encoder:
     """Seals entries one by one: `add`, `add_tree`, `add_content`, then `close` (or leave `with`).
 
     `output` is a path, which appears when the container is complete, or a file object that is open for
-    writing bytes. Each of `recipients` may open alone; a sequence among them is an AND. `manifest` is a
+    writing bytes, or an `Output`. Each of `recipients` may open alone; a sequence among them is an AND. `manifest` is a
     JSON text that is kept as given; `tags` are private, `public_tags` are not; `rules` are pairs of name
     and value in the forms of spec/policy.md (`read_manifest` makes them from a manifest), readable by anyone,
     or only by recipients if `sealed_rules`; with `dynamic` they can change. Each of `authorities` gets a share of
@@ -66,7 +66,7 @@ class Encoder:
 
     def __init__(
         self,
-        output: PathLike | BinaryIO,
+        output: PathLike | BinaryIO | Output,
         *,
         recipients: Recipients,
         manifest: bytes = b"",
@@ -120,9 +120,7 @@ class Encoder:
         self._exclude = existing_file(output)
         self._closed = False
         self._failure: BaseException | None = None  # an entry has begun and cannot end
-        where: Output = (
-            FileOutput(output, force=force) if isinstance(output, str | os.PathLike) else StreamOutput(output)
-        )
+        where = _as_output(output, force=force)
         try:
             self._writer = ContainerWriter(
                 where,
@@ -364,7 +362,15 @@ class Encoder:
                 file.close()
 
 
-def encode(sources: Iterable[Source], output: PathLike | BinaryIO, *, recipients: Recipients, **options: Any) -> Sealed:
+def _as_output(output: PathLike | BinaryIO | Output, *, force: bool) -> Output:
+    if isinstance(output, str | os.PathLike):
+        return FileOutput(output, force=force)
+    return cast(Output, output) if hasattr(output, "write_at") else StreamOutput(output)
+
+
+def encode(
+    sources: Iterable[Source], output: PathLike | BinaryIO | Output, *, recipients: Recipients, **options: Any
+) -> Sealed:
     """Seal `sources` into a new container at `output` and return what was sealed.
 
     Each source is a path (a folder with all below it) or a pair of a name and bytes, a binary file object

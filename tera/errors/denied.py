@@ -68,3 +68,35 @@ class UnknownSession(Denied):
 class LeaseExpired(Denied):
     code = "lease_expired"
     default_hint = "connect to the authority: it may give another one"
+
+
+class Forbidden(Denied):
+    """The key may not do this."""
+
+    code = "forbidden"
+
+
+class QuotaExceeded(Denied):
+    code = "quota_exceeded"
+
+
+class TooManyTries(Denied):
+    """Too many wrong tries, or requests, in too short a time; `after` is in seconds."""
+
+    code = "too_many_tries"
+
+    def __init__(self, message: str, *, after: int = 60, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.after = after
+
+
+class Conflict(Denied):
+    """It cannot be done beside what is there, or beside what is under way."""
+
+    code = "conflict"
+
+
+class PreconditionFailed(Denied):
+    """What was to be changed is not what the caller saw."""
+
+    code = "precondition_failed"

@@ -9,6 +9,18 @@ class NoSuchEntry(NotFound):
     code = "no_such_entry"
 
 
+class NoSuchBlob(NotFound):
+    """A blob that is not in the store."""
+
+    code = "no_such_blob"
+
+
+class NoSuchThing(NotFound):
+    """A container, an organisation, a key or a viewer that is not there, or is another organisation's."""
+
+    code = "no_such_thing"
+
+
 class NoSuchEvent(NotFound):
     code = "no_such_event"
 
@@ -66,3 +78,21 @@ class StateUnavailable(Unavailable):
     """Counts, marks and leases cannot be read or written; nothing is opened without them."""
 
     code = "state_unavailable"
+
+
+class StoreUnavailable(Unavailable):
+    """The folder or object store of a library cannot be read or written."""
+
+    code = "store_unavailable"
+
+
+class CatalogUnavailable(Unavailable):
+    """The database of a library cannot be read or written."""
+
+    code = "catalog_unavailable"
+
+
+class KeysUnavailable(Unavailable):
+    """The key store of a library cannot be read or written."""
+
+    code = "keys_unavailable"

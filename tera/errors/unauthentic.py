@@ -144,3 +144,9 @@ class ShareRefused(Unauthentic):
     """The authority's share does not open: which of key, stanza and header is wrong is not told."""
 
     code = "share_refused"
+
+
+class BadCredentials(Unauthentic):
+    """No API key, a wrong one, or one that is over."""
+
+    code = "bad_credentials"

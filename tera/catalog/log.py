@@ -1,0 +1,156 @@
+"""An organisation's audit log in the catalog: the leaf of an event is `salt || event`.
+
+The law of this file: the tree is that of `tera.audit`; the salt hides an event from who guesses it by its hash, so
+that after its time event and salt may be erased while every proof still holds. Nothing is appended outside a
+transaction that writes for the organisation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from sqlalchemy import Connection, func, insert, select
+
+from tera.audit import tree
+from tera.audit.events import parse_event
+from tera.audit.log import Entry, Log, Query, Record, Signed, keys_of
+from tera.catalog.tables import log_checkpoint, log_event, log_node
+from tera.crypto.random import Random, system
+from tera.errors import BadLog, NoSuchEvent
+
+SALT: Final = 16
+PAGE: Final = 1_000
+
+
+class OrgLog(Log):
+    """The log of one organisation, on a connection with a transaction. What it hands out has its salt before it."""
+
+    def __init__(self, connection: Connection, org_id: str, random: Random = system) -> None:
+        self._db = connection
+        self._org = org_id
+        self._random = random
+
+    def append(self, event: bytes) -> int:
+        keys = keys_of(parse_event(event))
+        index, salt = self.size(), self._random(SALT)
+        time, kind, container, bind, subject, viewer = keys
+        self._db.execute(
+            insert(log_event).values(
+                org_id=self._org,
+                idx=index,
+                t=time,
+                kind=kind,
+                id=container,
+                bind=bind,
+                sub=subject,
+                viewer=viewer,
+                salt=salt,
+                data=event,
+            )
+        )
+        hashes = tree.completed(index, tree.leaf_hash(salt + event), self.node)
+        self._db.execute(insert(log_node).values(org_id=self._org, idx=index, hashes=b"".join(hashes)))
+        return index
+
+    def size(self) -> int:
+        found = self._db.scalar(select(func.max(log_event.c.idx)).where(log_event.c.org_id == self._org))
+        return 0 if found is None else int(found) + 1
+
+    def node(self, level: int, index: int) -> bytes:
+        row = ((index + 1) << level) - 1
+        found = self._db.scalar(
+            select(log_node.c.hashes).where(log_node.c.org_id == self._org, log_node.c.idx == min(row, 2**63 - 1))
+        )
+        if found is None:
+            if 0 <= row < self.size():
+                raise BadLog(f"the hashes of event {row:,} are missing")
+            raise NoSuchEvent(f"the log has no hash of the events before {row + 1:,}")
+        node = bytes(found)[level * tree.HASH_LENGTH :][: tree.HASH_LENGTH]
+        if len(node) != tree.HASH_LENGTH:
+            raise BadLog(f"the hashes of event {row:,} are cut short")
+        return node
+
+    def event(self, index: int) -> bytes:
+        """Return salt and event; nothing but the salt's place is left of one that was erased."""
+        found = self._db.execute(
+            select(log_event.c.salt, log_event.c.data).where(
+                log_event.c.org_id == self._org, log_event.c.idx == min(index, 2**63 - 1)
+            )
+        ).first()
+        if found is None:
+            raise NoSuchEvent(f"the log has no event {index:,}")
+        return bytes(found.salt or b"") + bytes(found.data or b"")
+
+    def records(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
+        stop = 2**63 - 1 if stop is None else stop
+        joined = log_event.outerjoin(
+            log_node, (log_node.c.org_id == log_event.c.org_id) & (log_node.c.idx == log_event.c.idx)
+        )
+        while True:
+            rows = self._db.execute(
+                select(log_event, log_event.c.t.label("time"), log_node.c.hashes)
+                .select_from(joined)
+                .where(log_event.c.org_id == self._org, log_event.c.idx >= start, log_event.c.idx < stop)
+                .order_by(log_event.c.idx)
+                .limit(PAGE)
+            ).all()
+            for row in rows:
+                leaf = bytes(row.salt or b"") + bytes(row.data or b"")
+                keys = (int(row.time), str(row.kind), _bytes(row.id), _bytes(row.bind), _bytes(row.sub), row.viewer)
+                yield Record(row.idx, leaf, bytes(row.hashes or b""), keys)
+            if len(rows) < PAGE:
+                return
+            start = rows[-1].idx + 1
+
+    def find(self, query: Query, *, start: int = 0, limit: int = 1_000, newest: bool = False) -> list[Entry]:
+        """Return events without their salts; those that were erased are left out."""
+        c = log_event.c
+        statement = select(c.idx, c.data).where(c.org_id == self._org, c.idx >= max(start, 0), c.data.is_not(None))
+        if query.kinds:
+            statement = statement.where(c.kind.in_(query.kinds))
+        for column, value in (
+            (c.id, query.container),
+            (c.bind, query.bind),
+            (c.sub, query.subject),
+            (c.viewer, query.viewer),
+        ):
+            if value is not None:
+                statement = statement.where(column == value)
+        if query.since is not None:
+            statement = statement.where(c.t >= query.since)
+        if query.until is not None:
+            statement = statement.where(c.t < query.until)
+        statement = statement.order_by(c.idx.desc() if newest else c.idx).limit(max(limit, 0))
+        return [Entry(row.idx, bytes(row.data)) for row in self._db.execute(statement)]
+
+    def add_checkpoint(self, signed: Signed) -> None:
+        self._db.execute(
+            insert(log_checkpoint).values(org_id=self._org, size=signed.size, t=signed.time, note=signed.note)
+        )
+
+    def checkpoints(self) -> Iterator[Signed]:
+        c = log_checkpoint.c
+        start = 0
+        while True:
+            rows = self._db.execute(
+                select(c.size, c.t.label("time"), c.note)
+                .where(c.org_id == self._org, c.size >= start)
+                .order_by(c.size)
+                .limit(PAGE)
+            ).all()
+            yield from (Signed(row.size, row.time, bytes(row.note)) for row in rows)
+            if len(rows) < PAGE:
+                return
+            start = rows[-1].size + 1
+
+    def last_checkpoint(self) -> Signed | None:
+        c = log_checkpoint.c
+        row = self._db.execute(
+            select(c.size, c.t.label("time"), c.note).where(c.org_id == self._org).order_by(c.size.desc()).limit(1)
+        ).first()
+        return None if row is None else Signed(row.size, row.time, bytes(row.note))
+
+
+def _bytes(value: Any) -> bytes | None:
+    return None if value is None else bytes(value)

@@ -1,0 +1,74 @@
+"""The application: routes, errors, request ids, and the older forms of paths.
+
+The law of this file: it puts the parts together and knows none of their insides.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+
+from tera import __version__
+from tera.errors import TeraError
+from tera.library.library import Library
+from tera.service import containers, health
+from tera.service.paths import OlderPaths
+from tera.service.problems import problem, shown
+from tera.service.tries import Tries
+
+UPLOAD: Final = 1 << 40
+"""Bytes of an upload, unless the operator says less."""
+
+_CODES: Final = {404: "not_found", 405: "method_not_allowed"}
+
+
+def make_app(
+    library: Library,
+    *,
+    proxies: Sequence[str] = (),
+    longest: int = UPLOAD,
+) -> FastAPI:
+    """Return the application for a library. `proxies` are the networks whose forwarding headers count.
+
+    `longest` bounds an upload, in bytes.
+    """
+    app = FastAPI(title="tera", version=__version__, docs_url=None, redoc_url=None)
+    app.state.library = library
+    app.state.longest = longest
+    app.state.proxies = tuple(ipaddress.ip_network(one) for one in proxies)
+    app.state.tries = Tries(library.clock)
+    app.include_router(health.router)
+    app.include_router(containers.router)
+    app.add_middleware(OlderPaths)
+
+    @app.middleware("http")
+    async def with_id(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
+        request.state.id = uuid.uuid4().hex
+        response = await call(request)
+        response.headers["X-Request-Id"] = request.state.id
+        return response
+
+    @app.exception_handler(TeraError)
+    async def refused(request: Request, error: TeraError) -> JSONResponse:
+        return problem(error, request_id=request.state.id)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = error.errors()[0] if error.errors() else {}
+        where = ".".join(str(part) for part in first.get("loc", ())[1:])
+        return shown(400, "bad_input", f"{where}: {first.get('msg', 'not valid')}", request_id=request.state.id)
+
+    @app.exception_handler(HTTPException)
+    async def other(request: Request, error: HTTPException) -> JSONResponse:
+        code = _CODES.get(error.status_code, "error")
+        headers: dict[str, Any] = dict(error.headers or {})
+        return shown(error.status_code, code, str(error.detail), headers=headers, request_id=request.state.id)
+
+    return app

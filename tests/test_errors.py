@@ -41,7 +41,7 @@ CODES = """
     bad_section bad_signature bad_stanza bad_trailer blocked blocklist_digest blocklist_issuer
     blocklist_rollback blocklist_signature catalog_unavailable clock_behind conflict forbidden input_changed
     input_unavailable interrupted_rewrap key_commitment keys_unavailable lease_expired limit_exceeded
-    log_unavailable missing_blocklist missing_signature no_key no_such_blob no_such_entry no_such_event
+    locked log_unavailable missing_blocklist missing_signature no_key no_such_blob no_such_entry no_such_event
     no_such_thing not_canonical not_tera output_exists output_unavailable policy_expired policy_rollback
     policy_signature policy_signer policy_swapped policy_unsigned precondition_failed quota_exceeded
     request_signature rule_denied segment_commitment share_refused stale_blocklist stale_request

@@ -90,6 +90,13 @@ class TooManyTries(Denied):
         self.after = after
 
 
+class Locked(Denied):
+    """Too many wrong passwords: this viewer opens nothing of it before somebody unlocks it."""
+
+    code = "locked"
+    default_hint = "the container's owner gives new tries"
+
+
 class Conflict(Denied):
     """It cannot be done beside what is there, or beside what is under way."""
 

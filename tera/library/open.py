@@ -1,0 +1,223 @@
+"""Opening containers through the service: decided, counted and on record before a byte leaves.
+
+The law of this file: every request is decided anew, once before a key is used and once in the transaction that counts
+and records it; the count is the one that the organisation's authority keeps, by H_bind and viewer. One open is one
+session: (container, viewer) for as long as `Library.session` says, from the first byte of a file on. Within it only
+the counting is skipped. Manifests, and requests that want no byte, are no opens.
+
+    open      the first byte of a session is about to leave
+    read      anything else that was allowed: a manifest, a head, more of a session
+    denied    and the rule, or the code, that decided
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from tera.catalog import containers, sessions
+from tera.catalog.authority import OrgTables
+from tera.catalog.containers import DELETED, Row
+from tera.catalog.engine import Connection
+from tera.catalog.log import OrgLog
+from tera.catalog.sessions import Session
+from tera.codec.reader import Container
+from tera.errors import BadInput, Denied, Forbidden, NoSuchThing, TeraError, TooManyTries, WrongPassphrase
+from tera.format.index import Entry
+from tera.format.rules import Rule
+from tera.library import find, lock
+from tera.library.asker import Asker, Said, asker
+from tera.library.decision import Wish, deciding_rule, judge
+from tera.library.library import Library, Principal
+from tera.library.unseal import unseal
+from tera.policy.evaluate import Decision
+from tera.state.reader import Opens
+
+PIECE: Final = 1 << 20
+"""Bytes that are verified at once: a frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """What was decided on which row; `inside` says whether a session goes on."""
+
+    row: Row
+    before: Opens
+    inside: bool
+    decision: Decision
+
+
+class Opening:
+    """A container that may be opened, with its key: `enter` it before anything leaves, and `close` it.
+
+    `entry` is the file that was asked for, None for the manifest.
+    """
+
+    def __init__(self, library: Library, who: Asker, row: Row, wish: Wish) -> None:
+        self.row = row
+        self._library = library
+        self._who = who
+        self._wish = wish
+        self._sealed: tuple[Rule, ...] = ()
+        try:
+            with library.catalog.reading() as db:
+                self.decision = self._judge(db).decision
+            self._source = library.store.open(row.blob)
+        except TeraError as error:
+            self._refuse(error)
+            raise
+        try:
+            self.container, self.entry = self._unseal()
+        except BaseException:
+            self._source.close()
+            raise
+
+    def __enter__(self) -> Opening:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        self.container.close()
+        self._source.close()
+
+    def enter(self, *, counts: bool) -> None:
+        """Decide once more, count and record; with `counts` bytes of a file are about to leave.
+
+        Raises NoSuchThing, Blocked, RuleDenied when something has changed meanwhile.
+        """
+        refused: TeraError | None = None
+        with self._library.catalog.writing(self.row.org_id) as db:
+            try:
+                judged = self._judge(db)
+            except (Denied, NoSuchThing) as error:
+                refused = error
+                self._record(db, "denied", deciding_rule(error))
+            else:
+                self.decision = judged.decision
+                begins = counts and not judged.inside
+                if begins:
+                    self._begin(db, judged)
+                self._record(db, "open" if begins else "read")
+        if refused is not None:
+            raise refused
+
+    def pieces(self, start: int, stop: int) -> Iterator[bytes]:
+        """Yield bytes `start` to `stop` of the file, at most 1 MiB at a time, each verified; all of it is compared
+        with its digest besides."""
+        assert self.entry is not None
+        if (start, stop) == (0, self.entry.size):
+            yield from self.container.frames(self.entry)
+            return
+        while start < stop:
+            end = min(stop, (start // PIECE + 1) * PIECE)
+            yield self.container.read_range(self.entry.path, start, end)
+            start = end
+
+    # --- deciding ---------------------------------------------------------------------------------------
+
+    def _judge(self, db: Connection) -> _Judged:
+        """Decide on the row, the count and the session as they are now."""
+        row = containers.get(db, self.row.org_id, self.row.id)
+        if row is None or row.status == DELETED:
+            raise NoSuchThing("there is no such container")
+        now = self._library.now()
+        before = OrgTables(db, row.org_id).opens(row.bind, self._who.address)
+        session = sessions.get(db, row.org_id, row.id, self._who.address)
+        inside = session is not None and session.began_at <= now < session.began_at + self._library.session
+        if inside and session is not None:
+            before = Opens(session.before, before.first)
+        decision = judge(row, self._who, self._wish, before, now, self._sealed)
+        return _Judged(row, before, inside, decision)
+
+    def _begin(self, db: Connection, judged: _Judged) -> None:
+        """Begin a session, and count it; the owner's opens are not counted."""
+        row, now = judged.row, self._library.now()
+        if not self._who.owns(row):
+            OrgTables(db, row.org_id).count(row.bind, self._who.address, now)
+        sessions.begin(db, row.org_id, row.id, self._who.address, Session(judged.before.count, now))
+
+    # --- the key ------------------------------------------------------------------------------------------
+
+    def _unseal(self) -> tuple[Container, Entry | None]:
+        library, row = self._library, self.row
+        keys = library.keys.load(row.org_id)
+        trying = lock.trying(library, row, self._who.address)
+        try:
+            container, self._sealed = unseal(self._source, keys, self._wish.password, trying)
+            if self._sealed:
+                with library.catalog.reading() as db:
+                    self.decision = self._judge(db).decision
+        except TeraError as error:
+            self._refuse(error)
+            raise
+        if self._wish.path is None:
+            return container, None
+        entry = container.entry(self._wish.path)
+        if entry.is_dir:
+            raise BadInput("this is a folder")
+        return container, entry
+
+    # --- the log ------------------------------------------------------------------------------------------
+
+    def _refuse(self, error: TeraError) -> None:
+        """Record a refusal that somebody decided; not what is broken or busy."""
+        if isinstance(error, Denied | NoSuchThing | WrongPassphrase) and not isinstance(error, TooManyTries):
+            with self._library.catalog.writing(self.row.org_id) as db:
+                self._record(db, "denied", deciding_rule(error))
+
+    def _record(self, db: Connection, kind: str, rule: str | None = None) -> None:
+        extra: dict[str, Any] = {"act": self._wish.action, "uuid": self.row.id} | self._who.trace
+        record(self._library, db, kind, self.row, viewer=self._who.address, rule=rule, extra=extra)
+
+
+def begin(
+    library: Library,
+    principal: Principal,
+    container_id: str,
+    wish: Wish,
+    *,
+    viewer: str | None = None,
+    said: Said | None = None,
+) -> Opening:
+    """Open a container for the key's address, or for `viewer`, whom the key acts for.
+
+    Raises Forbidden, NoSuchThing (also for whom `recipients` does not name), Blocked, RuleDenied, WrongPassphrase,
+    Locked, TooManyTries, NoSuchEntry, Conflict where the service holds no key; what is wrong with the container.
+    """
+    try:
+        who = asker(library, principal, viewer, said)
+    except Forbidden:
+        if viewer is not None:
+            _record_forged(library, principal, container_id, wish)
+        raise
+    return Opening(library, who, find.found(library, principal.org.id, container_id), wish)
+
+
+def record(
+    library: Library,
+    db: Connection,
+    kind: str,
+    row: Row,
+    *,
+    viewer: str | None,
+    rule: str | None = None,
+    extra: dict[str, Any],
+) -> None:
+    """Append the event of an attempt."""
+    event = library.event(kind, container=row.core_id, bind=row.bind, viewer=viewer, rule=rule, extra=extra)
+    OrgLog(db, row.org_id, library.random).append(event.pack())
+
+
+def _record_forged(library: Library, principal: Principal, container_id: str, wish: Wish) -> None:
+    """A key that names somebody whom it does not act for: it is the key's attempt, not theirs."""
+    try:
+        row = find.found(library, principal.org.id, container_id)
+    except NoSuchThing:
+        return
+    extra = {"act": wish.action, "key": principal.key.id, "uuid": row.id}
+    with library.catalog.writing(row.org_id) as db:
+        record(library, db, "denied", row, viewer=principal.address, rule="forbidden", extra=extra)

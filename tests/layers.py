@@ -36,6 +36,7 @@ ORDER = (
 """Lower first. A module imports its own layer and those before it; layers side by side are strangers."""
 
 DOORS = {
+    "alembic": "tera.catalog",
     "blake3": "tera.crypto.hashes",
     "click": "tera.cli",
     "countryinfo": "tera.policy.countries",

@@ -1,6 +1,7 @@
 """Events: one decision or change, as one canonical map, which is one leaf of the log's tree.
 
     {kind, t, v: 1, and as far as they apply: bind, id, req, rule, sub, viewer, x}
+    a salted leaf: bin 8 of 16 random bytes, then the map
 
 The law of this file: an event has one encoding, at most 8 KiB of it, and no secret. Keys, shares, plaintext,
 passphrases and content digests do not belong into a log that owners, auditors and backups get to see.
@@ -21,6 +22,9 @@ from tera.wire import canonical
 VERSION: Final = 1
 MAX_BYTES: Final = 8_192
 MAX_EXTRA: Final = 4_096
+SALT: Final = 16
+"""Bytes of a salt. A log whose events are to be erased one day has one before each event, in the same leaf: the hash
+that stays then tells nothing to who guesses what the event was."""
 MAX_TIME: Final = 253_402_300_799_999
 """The end of the year 9999, in milliseconds since 1970-01-01 UTC."""
 
@@ -28,6 +32,7 @@ MAX_SUBJECT: Final = 64
 MAX_VIEWER: Final = 320
 """Bytes; the longest mail address has 64 + 1 + 255."""
 
+_SALTED: Final = bytes((0xC4, SALT))
 _KIND: Final = re.compile(r"[a-z][a-z0-9_]{0,31}")
 _RULE: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -118,6 +123,27 @@ def parse_event(data: bytes) -> Event:
         request=fields.get("req"),
         extra=extra,
     )
+
+
+def leaf(event: bytes, salt: bytes = b"") -> bytes:
+    """Return what is hashed for an event: the event, or a salt and the event."""
+    if salt and len(salt) != SALT:
+        raise BadEvent(f"a salt has {SALT} bytes")
+    return _SALTED + salt + event if salt else event
+
+
+def longest(data: bytes) -> int:
+    """Return how many bytes a leaf has at most that begins as this one does."""
+    return MAX_BYTES + (len(_SALTED) + SALT if data[:1] == _SALTED[:1] else 0)
+
+
+def parse_leaf(data: bytes) -> Event:
+    """Return the event of a leaf, salted or not: its first byte says which. Raises NotCanonical, BadEvent."""
+    if data[:1] != _SALTED[:1]:
+        return parse_event(data)
+    if not data.startswith(_SALTED) or len(data) < len(_SALTED) + SALT:
+        raise BadEvent(f"the salt before an event is not one of {SALT} bytes")
+    return parse_event(data[len(_SALTED) + SALT :])
 
 
 def _name(value: Any, form: re.Pattern[str], what: str) -> None:

@@ -12,7 +12,7 @@ from typing import Final, Protocol, TypeAlias
 
 from tera.audit import note, tree
 from tera.audit.checkpoint import Checkpoint, check_extends, parse_text, sign_checkpoint
-from tera.audit.events import Event
+from tera.audit.events import Event, leaf
 from tera.errors import BadCheckpoint, BadLog, BadLogProof, NoSuchEvent
 
 CHECKPOINT_EVERY: Final = 1_000
@@ -32,12 +32,22 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that a store holds of one event: its bytes, the hashes that it completed, joined, and its keys."""
+    """All that a store holds of one event: its bytes, the hashes that it completed, joined, its keys, its salt.
+
+    `erased`: the store says that event and salt were taken out; its hashes are still there.
+    """
 
     index: int
     data: bytes
     hashes: bytes
     keys: Keys
+    salt: bytes = b""
+    erased: bool = False
+
+    @property
+    def leaf(self) -> bytes:
+        """What is hashed for it."""
+        return leaf(self.data, self.salt)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +109,10 @@ class Log(Protocol):
     def event(self, index: int) -> bytes:
         """Return one event. Raises NoSuchEvent."""
         ...
+
+    def leaf(self, index: int) -> bytes:
+        """Return what is hashed for one event: the event, and its salt where the log has salts. Raises NoSuchEvent."""
+        return self.event(index)
 
     def records(self, start: int = 0, stop: int | None = None) -> Iterator[Record]:
         """Yield what is stored of the events from `start` to before `stop`, in order, gaps and all."""

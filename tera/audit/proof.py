@@ -1,7 +1,7 @@
 """Proofs of C2SP (c2sp.org/tlog-proof): one event, its place in a log, and the signed checkpoint that fixes it.
 
     c2sp.org/tlog-proof@v1
-    extra <base64 of the event>
+    extra <base64 of the event, with its salt before it if the log has salts>
     index <number>
     <base64 of a hash>, for each hash of the proof of inclusion, lowest first
     <empty line>
@@ -22,7 +22,7 @@ from typing import Final
 
 from tera.audit import note, tree
 from tera.audit.checkpoint import Checkpoint, open_checkpoint, parse_text
-from tera.audit.events import MAX_BYTES, Event, parse_event
+from tera.audit.events import MAX_BYTES, Event, longest, parse_leaf
 from tera.audit.log import Log
 from tera.audit.notekeys import Verifier
 from tera.errors import BadLogProof
@@ -33,7 +33,7 @@ _FORM: Final = re.compile(r"extra ([A-Za-z0-9+/=]+)\nindex (0|[1-9][0-9]{0,18})\
 
 @dataclass(frozen=True, slots=True)
 class LogProof:
-    """The parts of a proof; `checkpoint` is the signed note. Nothing is verified by being here."""
+    """The parts of a proof; `event` is what is hashed, and `checkpoint` the signed note. Nothing is verified here."""
 
     event: bytes
     index: int
@@ -58,7 +58,7 @@ class Proven:
 def prove(log: Log, index: int, checkpoint: bytes) -> LogProof:
     """Return the proof that event `index` is in the log below a signed checkpoint of it. Raises NoSuchEvent."""
     size = parse_text(note.parse(checkpoint).text).size
-    return LogProof(log.event(index), index, tuple(log.inclusion(index, size)), checkpoint)
+    return LogProof(log.leaf(index), index, tuple(log.inclusion(index, size)), checkpoint)
 
 
 def parse_proof(data: bytes) -> LogProof:
@@ -77,7 +77,7 @@ def parse_proof(data: bytes) -> LogProof:
     except binascii.Error:
         raise BadLogProof("a line of the proof is not in base64") from None
     proof = LogProof(event, int(found[2]), hashes, rest)
-    if len(event) > MAX_BYTES or proof.dump() != data:
+    if len(event) > longest(event) or proof.dump() != data:
         raise BadLogProof("the proof is too long, or not in its one form")
     return proof
 
@@ -91,7 +91,7 @@ def open_proof(data: bytes, known: Iterable[Verifier], origin: str) -> Proven:
     proof = parse_proof(data)
     checkpoint = open_checkpoint(proof.checkpoint, known, origin)
     tree.verify_inclusion(tree.leaf_hash(proof.event), proof.index, checkpoint.size, proof.hashes, checkpoint.root)
-    return Proven(parse_event(proof.event), proof.index, checkpoint)
+    return Proven(parse_leaf(proof.event), proof.index, checkpoint)
 
 
 def _encode(data: bytes) -> str:

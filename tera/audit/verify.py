@@ -21,12 +21,14 @@ from tera.errors import BadCheckpoint, BadEvent, BadLog, BadSignature, MissingSi
 
 @dataclass(frozen=True, slots=True)
 class Whole:
-    """A log that is whole: its size and root, how many of its events checkpoints vouch for, and how many those are."""
+    """A log that is whole: its size and root, how many of its events checkpoints vouch for, and how many those are;
+    and how many events were erased, of which only the hashes are left."""
 
     size: int
     root: bytes
     signed: int
     checkpoints: int
+    erased: int = 0
 
 
 def verify_log(
@@ -36,7 +38,8 @@ def verify_log(
 
     1. The kept checkpoints are opened (BadCheckpoint, BadSignature, MissingSignature).
     2. Each event, in order: its number follows the last one's, it is the event that its hash was stored for, and
-       so are the hashes above it; it is an event, and is found by what it says.
+       so are the hashes above it; it is an event, and is found by what it says. Of one that was erased only the
+       hashes are there to be compared, and they lead to the same checkpoints.
     3. Each checkpoint, when its size is reached: it is signed by a known key and has the root that was computed.
     4. At the end no checkpoint speaks of more events, and if there are events, there is a checkpoint; but not where
        the log is not `signed`, as a reader's own: that one only fits itself, and whoever wrote it can do so again.
@@ -50,12 +53,13 @@ def verify_log(
     stored = (_open(signed, known, origin) for signed in _until(log.checkpoints(), size))
     marks = heapq.merge(stored, sorted(pinned, key=_size), key=_size)
     frontier = tree.Frontier()
-    fits, count = 0, 0
+    fits, count, erased = 0, 0, 0
     mark = next(marks, None)
     for record in log.records(0, size):
         while mark is not None and mark.size == frontier.size:
             fits, count, mark = _compare(mark, frontier, fits), count + 1, next(marks, None)
         _check_record(record, frontier)
+        erased += record.erased
     if frontier.size != size:
         raise BadLog(f"event {frontier.size:,} is missing, and all after it")
     while mark is not None and mark.size == size:
@@ -67,7 +71,7 @@ def verify_log(
         raise BadLog(f"the log ends after {size:,} events, and there is the hash of another")
     if signed and size and not count:
         raise BadLog(f"no checkpoint vouches for any of the {size:,} events")
-    return Whole(size, frontier.root(), fits, count)
+    return Whole(size, frontier.root(), fits, count, erased)
 
 
 def _has_hash(log: Log, size: int) -> bool:
@@ -110,10 +114,15 @@ def _check_record(record: Record, frontier: tree.Frontier) -> None:
     index = frontier.size
     if record.index != index:
         raise BadLog(f"event {index:,} is missing")
-    hashes = frontier.append(tree.leaf_hash(record.data))
+    own = record.hashes[: tree.HASH_LENGTH]
+    if record.erased and len(own) != tree.HASH_LENGTH:
+        raise BadLog(f"event {index:,} was erased, and so was its hash")
+    hashes = frontier.append(own if record.erased else tree.leaf_hash(record.leaf))
     if record.hashes != b"".join(hashes):
         what = "was changed" if record.hashes[: tree.HASH_LENGTH] != hashes[0] else "has wrong hashes above it"
         raise BadLog(f"event {index:,} {what}")
+    if record.erased:
+        return
     try:
         event = parse_event(record.data)
     except (BadEvent, NotCanonical) as error:

@@ -5,9 +5,10 @@ The law of this file: count, event and answer are one transaction that writes fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from sqlalchemy import Connection, Table, delete, func, insert, select, update
 
@@ -19,6 +20,8 @@ from tera.catalog.log import OrgLog
 from tera.catalog.tables import envelope, kept, log_event, mark, opens, reported, viewer
 from tera.policy.marks import Mark, MarkKey, raised
 from tera.state.reader import Opens
+
+_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 class OrgTables(Transaction):
@@ -97,14 +100,12 @@ class OrgTables(Transaction):
         self._put(mark, names, {"version": new.version, "digest": new.digest})
 
     def enrol(self, fingerprint: bytes, email: str | None) -> None:
-        """Forget whose key it is; enrolling is `PUT /viewers`, which knows the key itself."""
+        """See `Transaction`; a viewer has one key, and `PUT /viewers` knows the key itself."""
+        theirs = (viewer.c.org_id == self._org, viewer.c.fingerprint == fingerprint)
+        self._db.execute(update(viewer).where(*theirs).values(fingerprint=None, public=None))
         if email is not None:
-            raise ValueError("a viewer is enrolled with a key")
-        self._db.execute(
-            update(viewer)
-            .where(viewer.c.org_id == self._org, viewer.c.fingerprint == fingerprint)
-            .values(fingerprint=None, public=None)
-        )
+            values = {"fingerprint": fingerprint, "public": None}
+            self._put(viewer, {"email": email}, values, {"created_at": self.last_time() // 1_000})
 
     def set_reported(self, device: bytes, count: int) -> None:
         self._put(reported, {"device": device}, {"count": count})
@@ -113,11 +114,11 @@ class OrgTables(Transaction):
         statement = select(table).where(table.c.org_id == self._org)
         return self._db.execute(statement.filter_by(**names)).first()
 
-    def _put(self, table: Table, names: dict[str, Any], values: dict[str, Any]) -> None:
-        """Write a row in place of the one with its key. Nobody else writes meanwhile."""
+    def _put(self, table: Table, names: dict[str, Any], values: dict[str, Any], new: Mapping[str, Any] = _NONE) -> None:
+        """Write a row in place of the one with its key; `new` is for one that was not there. Nobody else writes."""
         where = [table.c.org_id == self._org, *(table.c[name] == value for name, value in names.items())]
         if not self._db.execute(update(table).where(*where).values(**values)).rowcount:
-            self._db.execute(insert(table).values(org_id=self._org, **names, **values))
+            self._db.execute(insert(table).values(org_id=self._org, **names, **values, **new))
 
 
 class OrgState(State):

@@ -10,7 +10,7 @@ in ASCII, sorted by bytes; digests and hashes are bytes.
     log_*                        one audit log an organisation: an RFC 6962 tree over salt || event
     opens, kept, envelope, mark, enrolled, reported, session      what its authority remembers
     answer                       idempotency; failure, lockout: too many wrong tries
-    setting                      of the whole installation
+    setting                      of the whole installation; alembic_version: which of these tables there are
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from sqlalchemy import (
 )
 
 metadata: Final = MetaData()
-VERSION: Final = 1
+VERSION: Final = "0001"
+"""Of the tables: the newest of `tera.catalog.migrations`. Who changes a table adds a migration; a test compares."""
 
 # Text that is compared by bytes on both databases.
 _ID: Final = String(64, collation=None).with_variant(String(64, collation="C"), "postgresql")
@@ -42,6 +43,8 @@ _NUMBER: Final = BigInteger().with_variant(Integer, "sqlite")
 def _table(name: str, *columns: Any) -> Table:
     return Table(name, metadata, *columns, sqlite_with_rowid=False)
 
+
+alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))
 
 setting = _table("setting", Column("name", _ID, primary_key=True), Column("value", Text, nullable=False))
 
@@ -126,7 +129,9 @@ container = Table(
     Index("container_by_digest", "org_id", "digest"),
     Index("container_by_sha256", "org_id", "sha256"),
     Index("container_by_bind", "bind"),
+    Index("container_by_blob", "blob"),
     Index("container_by_time", "org_id", "created_at", "seq"),
+    sqlite_autoincrement=True,  # a number is never given twice: cursors hold it
 )
 
 container_tag = _table(

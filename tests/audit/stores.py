@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from pathlib import Path
 from tera.audit.events import Event
 from tera.audit.log import Log, issue_checkpoint
 from tera.audit.memory import MemoryLog
+from tera.catalog.engine import failures
+from tera.catalog.log import OrgLog
 from tera.state import logdb
 from tera.state.database import Database
 from tera.state.logdb import SqliteLog
 from tests.audit.keys import ORIGIN, SIGNERS
+from tests.catalog.databases import KINDS, catalog_of, is_here
 
 
 @dataclass(frozen=True)
@@ -67,4 +71,32 @@ def sqlite(folder: Path) -> Iterator[Store]:
         yield Store(SqliteLog(connection), opened.transaction)
 
 
-STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {"memory": memory, "sqlite": sqlite}
+def _orgs(kind: str) -> Callable[[Path], AbstractContextManager[Store]]:
+    """The log of an organisation in a catalog, here without salts: its leaves are those of the other logs."""
+
+    @contextmanager
+    def orgs(folder: Path) -> Iterator[Store]:
+        org = f"org-{uuid.uuid4()}"
+        with catalog_of(kind, folder) as catalog, failures(), catalog.engine.connect() as connection:
+            if kind == "sqlite":
+                connection = connection.execution_options(tera_begin="BEGIN IMMEDIATE")
+            log = OrgLog(connection, org, lambda length: b"")
+
+            @contextmanager
+            def writing() -> Iterator[object]:
+                connection.rollback()  # what was read before
+                with connection.begin():
+                    yield None
+
+            yield Store(log, writing)
+
+    return orgs
+
+
+STORES: dict[str, Callable[[Path], AbstractContextManager[Store]]] = {
+    "memory": memory,
+    "sqlite": sqlite,
+    **{f"catalog-{kind}": _orgs(kind) for kind in KINDS},
+}
+HERE = [name for name in STORES if is_here(name.removeprefix("catalog-"))]
+"""Those that this machine has."""

@@ -18,7 +18,7 @@ from tera.audit.memory import MemoryLog
 from tera.audit.verify import Whole, verify_log
 from tera.errors import BadCheckpoint, BadLog, BadLogProof, BadSignature, MissingSignature
 from tests.audit.keys import KNOWN, ORIGIN, SIGNERS, STRANGERS
-from tests.audit.stores import STORES, Store, event
+from tests.audit.stores import HERE, STORES, Store, event
 
 
 class Tampered(MemoryLog):
@@ -283,10 +283,11 @@ def test_any_change_to_any_record_is_refused(data: st.DataObject) -> None:
 
 def test_the_stores_agree_on_everything(tmp_path: Path) -> None:
     found = []
-    for name, make in STORES.items():
+    for name in HERE:
+        make = STORES[name]
         (tmp_path / name).mkdir()
         with make(tmp_path / name) as store:
             store.fill(50)
             found.append((store.log.root(), [*store.log.records()], store.log.inclusion(9), store.log.consistency(33)))
-    assert len(found) == 2
+    assert len(found) == len(HERE) >= 3
     assert found[0] == found[1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from tera.authority.authority import Authority
 from tera.authority.memory import MemoryState
 from tera.authority.ports import State
 from tera.authority.sqlite import SqliteState
+from tera.catalog.authority import OrgState
 from tests.authority.asking import Clock, authority_on
+from tests.catalog.databases import KINDS, catalog_of
 
 
 @pytest.fixture(scope="session")
@@ -23,10 +26,16 @@ def empty_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+CATALOGS = {f"catalog-{kind}": kind for kind in KINDS}
+
+
+@pytest.fixture(params=["memory", "sqlite", *CATALOGS])
 def state(request: pytest.FixtureRequest, tmp_path: Path, empty_database: Path) -> Iterator[State]:
     if request.param == "memory":
         yield MemoryState()
+    elif request.param in CATALOGS:
+        with catalog_of(CATALOGS[request.param], tmp_path) as catalog:
+            yield OrgState(catalog, f"org-{uuid.uuid4()}")
     else:
         shutil.copy(empty_database, tmp_path / "authority.db")
         found = SqliteState(tmp_path / "authority.db")

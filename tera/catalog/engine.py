@@ -57,7 +57,7 @@ class Catalog:
                 path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 path.touch(mode=0o600, exist_ok=True)
                 self._turns = Turns(f"{path}-turns", timeout=timeout)
-            except (OSError, StateUnavailable) as error:
+            except (OSError, ValueError, StateUnavailable) as error:
                 raise CatalogUnavailable(f"{path}: {getattr(error, 'strerror', None) or error}") from None
             self._engine = self._sqlite()
         elif name == "postgresql":
@@ -121,13 +121,13 @@ class Catalog:
         if self.is_sqlite:
             turns = Turns(f"{self.path}-{what}", timeout=0)
             with ExitStack() as held:
+                held.callback(turns.close)
                 try:
                     held.enter_context(turns.taken())
-                    got = True
                 except StateUnavailable:
-                    got = False
-                held.callback(turns.close)
-                yield got
+                    yield False
+                else:
+                    yield True
             return
         with failures(), self._engine.connect() as connection:
             connection = connection.execution_options(isolation_level="AUTOCOMMIT")

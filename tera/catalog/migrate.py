@@ -26,12 +26,16 @@ _STEPS: Final = Path(__file__).with_name("migrations")
 
 def steps() -> ScriptDirectory:
     """Return the steps there are."""
+    return ScriptDirectory.from_config(_config())
+
+
+def _config() -> Config:
     config = Config()
     # Its own folder of steps is all of it: there is no env.py, and no file of configuration.
     config.set_main_option("script_location", str(_STEPS).replace("%", "%%"))
     config.set_main_option("version_locations", str(_STEPS).replace("%", "%%"))
     config.set_main_option("path_separator", "newline")
-    return ScriptDirectory.from_config(config)
+    return config
 
 
 def migrate(catalog: Catalog, *, to: str = tables.VERSION) -> str | None:
@@ -39,7 +43,8 @@ def migrate(catalog: Catalog, *, to: str = tables.VERSION) -> str | None:
 
     Whoever comes while another is at it finds it done. Raises CatalogUnavailable, also for a catalog that is newer.
     """
-    script = steps()
+    config = _config()
+    script = ScriptDirectory.from_config(config)
 
     def missing(current: object, _: object) -> list[RevisionStep]:
         try:
@@ -52,7 +57,7 @@ def migrate(catalog: Catalog, *, to: str = tables.VERSION) -> str | None:
 
     with catalog.writing() as db:
         before = _version(catalog, db)
-        with EnvironmentContext(script.config, script, fn=missing, destination_rev=to) as context:  # type: ignore[attr-defined]
+        with EnvironmentContext(config, script, fn=missing, destination_rev=to) as context:
             context.configure(connection=db, target_metadata=tables.metadata)
             with context.begin_transaction():
                 context.run_migrations()

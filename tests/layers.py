@@ -43,6 +43,7 @@ DOORS = {
     "cryptography": "tera.crypto",
     "fastapi": "tera.service",
     "idna": "tera.policy.people",
+    "maxminddb": "tera.service.geo",
     "msgpack": "tera.wire.canonical",
     "multipart": "tera.service.forms",
     "obstore": "tera.storage.objects",

@@ -18,7 +18,8 @@ from starlette.responses import JSONResponse, Response
 from tera import __version__
 from tera.errors import TeraError
 from tera.library.library import Library
-from tera.service import containers, health
+from tera.service import containers, decode, download, health
+from tera.service.geo import NOWHERE, Locator
 from tera.service.paths import OlderPaths
 from tera.service.problems import problem, shown
 from tera.service.tries import Tries
@@ -34,18 +35,22 @@ def make_app(
     *,
     proxies: Sequence[str] = (),
     longest: int = UPLOAD,
+    geo: Locator = NOWHERE,
 ) -> FastAPI:
     """Return the application for a library. `proxies` are the networks whose forwarding headers count.
 
-    `longest` bounds an upload, in bytes.
+    `longest` bounds an upload, in bytes; `geo` knows where addresses are.
     """
     app = FastAPI(title="tera", version=__version__, docs_url=None, redoc_url=None)
     app.state.library = library
     app.state.longest = longest
+    app.state.geo = geo
     app.state.proxies = tuple(ipaddress.ip_network(one) for one in proxies)
     app.state.tries = Tries(library.clock)
     app.include_router(health.router)
     app.include_router(containers.router)
+    app.include_router(decode.router)
+    app.include_router(download.router)
     app.add_middleware(OlderPaths)
 
     @app.middleware("http")

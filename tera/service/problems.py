@@ -26,6 +26,7 @@ from tera.errors import (
     TooManyTries,
     Unauthentic,
     Unavailable,
+    WrongPassphrase,
 )
 
 RETRY_AFTER: Final = 5
@@ -35,6 +36,7 @@ _STATUS: Final[tuple[tuple[type[TeraError], int], ...]] = (
     (BadCredentials, 401),
     (LimitExceeded, 413),
     (Malformed, 400),
+    (WrongPassphrase, 403),
     (Unauthentic, 400),
     (PreconditionFailed, 412),
     (TooManyTries, 429),

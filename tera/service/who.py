@@ -41,7 +41,7 @@ async def principal(request: Request) -> Principal:
     named = request.path_params.get("org_id", OWN)
     if named not in (OWN, org.id):
         raise NoSuchThing("there is no such organisation")
-    return Principal(key, org, ip=address)
+    return Principal(key, org, ip=address, place=request.app.state.geo.place(address))
 
 
 def client_address(request: Request) -> str | None:

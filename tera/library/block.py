@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from tera.catalog import containers, orgs
 from tera.catalog.containers import ACTIVE, BLOCKED, DELETED, Row
-from tera.catalog.engine import Catalog, Connection
-from tera.catalog.log import OrgLog
-from tera.errors import Blocked, NoSuchThing
+from tera.catalog.engine import Catalog
+from tera.errors import BadInput, Blocked, NoSuchThing
+from tera.library.events import record
 from tera.library.find import found
 from tera.library.library import Library, Principal
 from tera.policy.blockfile import Kind
@@ -24,9 +24,14 @@ from tera.policy.marks import Mark, MarkKey, Marks
 if TYPE_CHECKING:
     from tera.policy.blocklist import BlockList, Named
 
+REASON: Final = 500
+"""Characters of a reason."""
+
 
 def block(library: Library, principal: Principal, container_id: str, reason: str | None = None) -> Row:
-    """Refuse every open from now on; once more is no error. Raises Forbidden, NoSuchThing."""
+    """Refuse every open from now on; once more is no error. Raises Forbidden, NoSuchThing, BadInput."""
+    if reason is not None and (not 1 <= len(reason) <= REASON or not reason.isprintable()):
+        raise BadInput(f"reason is not 1 to {REASON} printable characters")
     return _set(library, principal, container_id, BLOCKED, reason, "block")
 
 
@@ -48,7 +53,7 @@ def delete(library: Library, principal: Principal, container_id: str) -> None:
             raise NoSuchThing("there is no such container")
         containers.change(db, now, status=DELETED, manifest="", files=(), tags=(), drm={}, name="", reason=None)
         orgs.use(db, principal.org.id, size=-now.size, containers=-1)
-        _record(library, db, now, principal, "delete")
+        record(library, db, principal, "delete", row=now)
     library.store.delete(row.blob)
 
 
@@ -97,10 +102,5 @@ def _set(library: Library, principal: Principal, container_id: str, status: str,
             raise NoSuchThing("there is no such container")
         if now.status != status or now.reason != reason:
             now = containers.change(db, now, status=status, reason=reason)
-            _record(library, db, now, principal, kind)
+            record(library, db, principal, kind, row=now, extra={} if reason is None else {"reason": reason})
     return now
-
-
-def _record(library: Library, db: Connection, row: Row, principal: Principal, kind: str) -> None:
-    event = library.event(kind, container=row.core_id, bind=row.bind, viewer=principal.address, extra={"uuid": row.id})
-    OrgLog(db, row.org_id, library.random).append(event.pack())

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from tera.catalog import containers
-from tera.catalog.containers import DELETED, Filter, Row
+from tera.catalog.containers import ACTIVE, BLOCKED, DELETED, Filter, Row
 from tera.errors import BadInput, Conflict, NoSuchThing
+from tera.library.drm import moment
 from tera.library.library import Library, Principal
+from tera.library.moments import read_moment
 
 LIMIT: Final = 1_000
 """The longest page."""
@@ -35,17 +37,40 @@ def found(library: Library, org_id: str, container_id: str) -> Row:
     return row
 
 
-def page(library: Library, principal: Principal, wanted: Filter, *, after: int = 0, limit: int = LIMIT) -> list[Row]:
+def wanted(
+    *,
+    tag: str | None = None,
+    name: str | None = None,
+    status: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> Filter:
+    """Return which containers are meant; `name` is how it begins, `start` and `end` are times. Raises BadInput."""
+    for what, text in (("tag", tag), ("name", name)):
+        if text is not None and "\0" in text:
+            raise BadInput(f"{what} holds a character that no {what} has")
+    if status is not None and status.upper() not in (ACTIVE, BLOCKED):
+        raise BadInput(f"status is {ACTIVE} or {BLOCKED}")
+    return Filter(
+        tag=tag,
+        name_prefix=name,
+        status=None if status is None else status.upper(),
+        start=None if start is None else -(-read_moment(start, "start") // 1_000),
+        end=None if end is None else -(-read_moment(end, "end") // 1_000),
+    )
+
+
+def page(library: Library, principal: Principal, which: Filter, *, after: int = 0, limit: int = LIMIT) -> list[Row]:
     """Return the containers behind the one with the `seq` `after`, the oldest first. Raises Forbidden."""
     principal.need("read")
     with library.catalog.reading() as db:
-        return containers.page(db, principal.org.id, wanted, after=after, limit=min(limit, LIMIT))
+        return containers.page(db, principal.org.id, which, after=after, limit=min(limit, LIMIT))
 
 
-def every(library: Library, principal: Principal, wanted: Filter) -> Iterator[Row]:
+def every(library: Library, principal: Principal, which: Filter) -> Iterator[Row]:
     """Yield all of them, page by page. Raises Forbidden."""
     after = 0
-    while rows := page(library, principal, wanted, after=after):
+    while rows := page(library, principal, which, after=after):
         yield from rows
         after = rows[-1].seq
 
@@ -73,7 +98,7 @@ def by_digest(library: Library, principal: Principal, digest: str) -> Row:
 
 def described(row: Row) -> dict[str, Any]:
     """Return what the API shows of a container: all the names that its published forms have."""
-    created = _moment(row.created_at)
+    created = moment(row.created_at)
     return {
         "id": row.id,
         "uuid": row.id,
@@ -89,12 +114,6 @@ def described(row: Row) -> dict[str, Any]:
         "container_size": row.size,
         "status": row.status,
     }
-
-
-def _moment(seconds: int) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _canonical(container_id: str) -> str:

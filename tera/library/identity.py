@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import uuid
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -20,13 +21,15 @@ from tera.catalog.engine import Connection
 from tera.catalog.log import OrgLog
 from tera.catalog.orgs import ApiKey, Org
 from tera.crypto.kdf import equal
-from tera.errors import BadCredentials, BadInput, NoSuchThing
+from tera.errors import BadCredentials, BadInput, Conflict, NoSuchThing
+from tera.library.events import record
 from tera.library.library import SCOPES, Library, Principal
 from tera.policy.people import read_viewer
 
 SECRET: Final = 32
 _TOKEN: Final = "tera_"
 _UNKNOWN: Final = bytes(32)
+_KEY_ID: Final = re.compile("[0-9a-f]{20}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def create_org(library: Library, name: str, email: str) -> tuple[Org, NewKey]:
     with library.catalog.writing(org.id) as db:
         orgs.add_org(db, org)
         orgs.add_key(db, made.key, _hash(made.secret))
-        _record(library, db, org.id, "org_create", viewer=address)
+        OrgLog(db, org.id, library.random).append(library.event("org_create", viewer=address).pack())
     return org, made
 
 
@@ -88,25 +91,28 @@ def create_key(
     )
     with library.catalog.writing(principal.org.id) as db:
         orgs.add_key(db, key, _hash(made.secret))
-        _record(library, db, principal.org.id, "key_create", viewer=principal.address, key=key.id)
+        record(library, db, principal, "key_create", extra={"of": key.id, "scopes": sorted(scopes)})
     return NewKey(key, made.secret)
 
 
 def revoke_key(library: Library, principal: Principal, key_id: str) -> None:
-    """End a key, now. Raises Forbidden, NoSuchThing."""
+    """End a key, now; once more is no error. Raises Forbidden, NoSuchThing, Conflict for the last with `admin`."""
     principal.need("admin")
     with library.catalog.writing(principal.org.id) as db:
         found = orgs.get_key(db, key_id)
         if found is None or found[0].org_id != principal.org.id:
             raise NoSuchThing("there is no such key")
         if found[0].revoked_at is None:
+            _check_another(library, db, found[0])
             orgs.change_key(db, key_id, revoked_at=library.now())
-            _record(library, db, principal.org.id, "key_revoke", viewer=principal.address, key=key_id)
+            record(library, db, principal, "key_revoke", extra={"of": key_id})
 
 
 def authenticate(library: Library, header: str | None) -> tuple[ApiKey, Org]:
     """Return the key of an Authorization header, and its organisation. Raises BadCredentials."""
     key_id, secret = _credentials(header)
+    if not _KEY_ID.fullmatch(key_id):
+        raise BadCredentials("the API key is not known, or its secret is wrong")
     with library.catalog.reading() as db:
         found = orgs.get_key(db, key_id)
         expected = _UNKNOWN if found is None else found[1]
@@ -156,6 +162,13 @@ def _hash(secret: str) -> bytes:
     return hashlib.sha256(b"tera/v1 api-secret\0" + secret.encode()).digest()
 
 
-def _record(library: Library, db: Connection, org_id: str, kind: str, *, viewer: str, key: str | None = None) -> None:
-    extra = {} if key is None else {"key": key}
-    OrgLog(db, org_id, library.random).append(library.event(kind, viewer=viewer, extra=extra).pack())
+def _check_another(library: Library, db: Connection, ending: ApiKey) -> None:
+    """Raise Conflict for the last key that administers: nobody would be left who can make another."""
+    now = library.now()
+    left = [
+        key
+        for key in orgs.keys_of_org(db, ending.org_id)
+        if "admin" in key.scopes and key.revoked_at is None and (key.expires_at is None or key.expires_at > now)
+    ]
+    if [key.id for key in left] == [ending.id]:
+        raise Conflict("it is the last key that administers the organisation", hint="make another one first")

@@ -7,7 +7,6 @@ interrupted upload leaves nothing that is visible. The service never sees the co
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import uuid
 from collections.abc import Iterable, Iterator
@@ -18,7 +17,7 @@ from tera.catalog import containers, orgs
 from tera.catalog.containers import ACTIVE, Row
 from tera.catalog.log import OrgLog
 from tera.codec.encoder import Encoder
-from tera.codec.header import Dynamic, uuid7
+from tera.codec.header import Dynamic, sorted_tags, uuid7
 from tera.codec.inspect import digest as recompute
 from tera.codec.output import Output
 from tera.codec.recipients import Passphrase, Recipient
@@ -27,10 +26,12 @@ from tera.errors import BadInput, QuotaExceeded, TeraError
 from tera.format import limits
 from tera.format.core import DynamicRules, StaticRules
 from tera.format.rules import Rule, rules_value
+from tera.library.drm import shown
 from tera.library.library import Library, Principal
+from tera.library.tags import read_name, read_tags
 from tera.policy.document import parse_json
-from tera.policy.envelope import parse_policy
-from tera.policy.manifest import ManifestRules, read_manifest
+from tera.policy.envelope import check_authentic, parse_policy
+from tera.policy.manifest import read_manifest
 from tera.wire import canonical
 
 MANIFEST: Final = 1 << 20
@@ -65,14 +66,14 @@ def encode(library: Library, principal: Principal, manifest: bytes, parts: Itera
     document = parse_json(manifest)
     listed = _listed(document)
     now = library.now()
-    _check_quota(library, principal, 0)
+    room = _room(library, principal)
     keys = library.keys.load(principal.org.id)
     recipient: Recipient | list[Recipient] = keys.newest.key.public
     if asked.password is not None:
         recipient = [keys.newest.key.public, Passphrase(asked.password)]
     container_id = uuid.UUID(bytes=uuid7(int(library.clock() * 1e9), library.random))
     blob = _blob(principal.org.id, container_id)
-    output = _Hashing(library.store.create(blob))
+    output = _Hashing(library.store.create(blob), room)
     files: list[dict[str, Any]] = []
     with Encoder(
         output,
@@ -110,7 +111,7 @@ def encode(library: Library, principal: Principal, manifest: bytes, parts: Itera
         manifest=asked.text.decode(),
         files=tuple(files),
         tags=tuple(_tags(document)),
-        drm=_drm(document, asked),
+        drm=shown(Rule(name, value) for name, value in asked.rules or ()),
         rules=canonical.pack([] if asked.rules is None else asked.rules),
         dynamic=bool(asked.dynamic),
     )
@@ -125,11 +126,12 @@ def upload(
     Raises Forbidden, BadInput, QuotaExceeded, what `tera.digest` does, and what the ports do.
     """
     principal.need("write")
+    own_name, own_tags = None if name is None else read_name(name), read_tags(tags)
     now = library.now()
-    _check_quota(library, principal, 0)
+    room = _room(library, principal)
     container_id = uuid.UUID(bytes=uuid7(int(library.clock() * 1e9), library.random))
     blob = _blob(principal.org.id, container_id)
-    output = _Hashing(library.store.create(blob))
+    output = _Hashing(library.store.create(blob), room)
     try:
         for piece in content:
             output.write_at(output.size, piece)
@@ -147,11 +149,13 @@ def upload(
         place = front.core.rules
         rules: tuple[Rule, ...] = place.rules if isinstance(place, StaticRules) else ()
         if isinstance(place, DynamicRules) and front.policy is not None:
-            rules = parse_policy(front.policy).envelope.rules or ()
+            policy = parse_policy(front.policy)
+            check_authentic(policy, front.core)
+            rules = policy.envelope.rules or ()
         row = Row(
             id=str(container_id),
             org_id=principal.org.id,
-            name=name or str(uuid.UUID(bytes=front.core.id)),
+            name=own_name or str(uuid.UUID(bytes=front.core.id)),
             owner=principal.address,
             status=ACTIVE,
             origin="uploaded",
@@ -165,8 +169,8 @@ def upload(
             blob=blob,
             manifest="",
             files=(),
-            tags=tuple(sorted({*tags, *front.core.tags})),
-            drm={},
+            tags=sorted_tags({*own_tags, *front.core.tags}),
+            drm=shown(rules),
             rules=canonical.pack(rules_value(rules)),
             dynamic=isinstance(place, DynamicRules),
         )
@@ -195,12 +199,13 @@ def _add(library: Library, principal: Principal, row: Row) -> Row:
     return row
 
 
-def _check_quota(library: Library, principal: Principal, size: int) -> None:
-    """Refuse before anything is read; it is asked once more when the size is known."""
+def _room(library: Library, principal: Principal) -> int | None:
+    """Return how many bytes there is room for, None without a limit; refuse before anything is read."""
     with library.catalog.reading() as db:
         org = orgs.get_org(db, principal.org.id)
     assert org is not None
-    _within(org, size)
+    _within(org, 0)
+    return None if org.quota_bytes is None else org.quota_bytes - org.used_bytes
 
 
 def _within(org: orgs.Org, size: int) -> None:
@@ -266,19 +271,6 @@ def _name(document: Any, files: list[dict[str, Any]]) -> str:
     return str(files[0]["name"]) if files else "container"
 
 
-def _drm(document: Any, asked: ManifestRules) -> dict[str, Any]:
-    """Return the rules as they were written: what the owner reads again."""
-    found: dict[str, Any] = {}
-    if isinstance(document, dict):
-        container = document.get("container")
-        inner = container.get("drm") if isinstance(container, dict) else None
-        names = {name for name, _ in asked.rules or ()}
-        for holder in (document, container, document.get("rules"), document.get("drm"), inner):
-            if isinstance(holder, dict):
-                found |= {name: json.loads(json.dumps(value)) for name, value in holder.items() if name in names}
-    return found
-
-
 class _Counted:
     """Content that is counted as it is taken."""
 
@@ -293,12 +285,13 @@ class _Counted:
 
 
 class _Hashing(Output):
-    """Hashes what is written, in order, on its way."""
+    """Hashes what is written, in order, on its way; more than there is room for is not written."""
 
     ordered = True
 
-    def __init__(self, output: Output) -> None:
+    def __init__(self, output: Output, room: int | None) -> None:
         self._output = output
+        self._room = room
         self._sha256 = hashlib.sha256()
         self._lock = threading.Lock()
         self.size = 0
@@ -311,6 +304,8 @@ class _Hashing(Output):
         with self._lock:
             if offset != self.size:
                 raise ValueError("an ordered output is written in order")
+            if self._room is not None and self.size + len(data) > self._room:
+                raise QuotaExceeded("the organisation has no room for it")
             self._sha256.update(data)
             self._output.write_at(offset, data)
             self.size += len(data)

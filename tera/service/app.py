@@ -18,8 +18,10 @@ from starlette.responses import JSONResponse, Response
 from tera import __version__
 from tera.errors import TeraError
 from tera.library.library import Library
-from tera.service import containers, decode, download, health
+from tera.service import api_keys, containers, decode, download, drm, events, health, log, pq, tags
+from tera.service.crosssite import SameSite
 from tera.service.geo import NOWHERE, Locator
+from tera.service.methods import allowed
 from tera.service.paths import OlderPaths
 from tera.service.problems import problem, shown
 from tera.service.tries import Tries
@@ -46,12 +48,19 @@ def make_app(
     app.state.longest = longest
     app.state.geo = geo
     app.state.proxies = tuple(ipaddress.ip_network(one) for one in proxies)
-    app.state.tries = Tries(library.clock)
+    app.state.tries = Tries(library.catalog, library.clock)
     app.include_router(health.router)
     app.include_router(containers.router)
+    app.include_router(drm.router)
+    app.include_router(tags.router)
+    app.include_router(events.router)
+    app.include_router(log.router)
+    app.include_router(pq.router)
+    app.include_router(api_keys.router)
     app.include_router(decode.router)
     app.include_router(download.router)
     app.add_middleware(OlderPaths)
+    app.add_middleware(SameSite)
 
     @app.middleware("http")
     async def with_id(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
@@ -74,6 +83,8 @@ def make_app(
     async def other(request: Request, error: HTTPException) -> JSONResponse:
         code = _CODES.get(error.status_code, "error")
         headers: dict[str, Any] = dict(error.headers or {})
+        if error.status_code == 405:
+            headers["Allow"] = allowed(app.routes, request.scope)
         return shown(error.status_code, code, str(error.detail), headers=headers, request_id=request.state.id)
 
     return app

@@ -1,43 +1,53 @@
-"""Wrong credentials from one address: ten a minute, then a pause.
+"""Wrong credentials from one address: ten a minute, then a pause until the minute is over.
 
-The law of this file: it forgets after a minute, and holds a bounded number of addresses.
+The law of this file: failures are in the catalog, so that every process counts the same ones. Of IPv6 a whole /64
+counts as one address: whoever has one address of it has all.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
+import ipaddress
 from collections.abc import Callable
 from typing import Final
 
+from tera.catalog import failures
+from tera.catalog.engine import Catalog
 from tera.errors import TooManyTries
 
 MOST: Final = 10
 """Failures in a minute."""
-ADDRESSES: Final = 10_000
+_PREFIX: Final = 64
 
 
 class Tries:
     """Failures by address; `clock` returns seconds."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, catalog: Catalog, clock: Callable[[], float]) -> None:
+        self._catalog = catalog
         self._clock = clock
-        self._lock = threading.Lock()
-        self._failures: OrderedDict[str | None, tuple[int, int]] = OrderedDict()
 
     def check(self, address: str | None) -> None:
         """Return when the address may try. Raises TooManyTries."""
-        now = self._clock()
-        with self._lock:
-            minute, count = self._failures.get(address, (0, 0))
-        if minute == int(now // 60) and count >= MOST:
-            raise TooManyTries("too many wrong credentials", after=60 - int(now % 60))
+        now = int(self._clock())
+        with self._catalog.reading() as db:
+            count = failures.count(db, counted(address), now // 60)
+        if count >= MOST:
+            raise TooManyTries("too many wrong credentials", after=60 - now % 60)
 
     def failed(self, address: str | None) -> None:
         """Remember a failure."""
-        minute = int(self._clock() // 60)
-        with self._lock:
-            before, count = self._failures.pop(address, (minute, 0))
-            self._failures[address] = (minute, count + 1 if before == minute else 1)
-            while len(self._failures) > ADDRESSES:
-                self._failures.popitem(last=False)
+        with self._catalog.writing() as db:
+            failures.add(db, counted(address), int(self._clock()) // 60)
+
+
+def counted(address: str | None) -> str:
+    """Return what an address is counted as; "" for none, as of a Unix socket."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return ""
+    if isinstance(found, ipaddress.IPv6Address):
+        if found.ipv4_mapped is not None:
+            return str(found.ipv4_mapped)
+        return str(ipaddress.ip_network((int(found), _PREFIX), strict=False))
+    return str(found)

@@ -13,9 +13,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from starlette.concurrency import run_in_threadpool
 
+from tera.catalog.orgs import ApiKey, Org
 from tera.errors import BadCredentials, BadInput, NoSuchThing
 from tera.library import identity
 from tera.library.library import Library, Principal
+from tera.service.tries import Tries
 
 OWN: str = "-"
 """The organisation of the key, where a path of an older form names none."""
@@ -31,17 +33,22 @@ async def principal(request: Request) -> Principal:
     """Return who asks. Raises BadCredentials, NoSuchThing for another organisation's path, TooManyTries."""
     library = library_of(request)
     address = client_address(request)
-    tries = request.app.state.tries
-    tries.check(address)
-    try:
-        key, org = await run_in_threadpool(identity.authenticate, library, request.headers.get("authorization"))
-    except BadCredentials:
-        tries.failed(address)
-        raise
+    header = request.headers.get("authorization")
+    key, org = await run_in_threadpool(_authenticate, library, request.app.state.tries, address, header)
     named = request.path_params.get("org_id", OWN)
     if named not in (OWN, org.id):
         raise NoSuchThing("there is no such organisation")
     return Principal(key, org, ip=address, place=request.app.state.geo.place(address))
+
+
+def _authenticate(library: Library, tries: Tries, address: str | None, header: str | None) -> tuple[ApiKey, Org]:
+    tries.check(address)
+    try:
+        return identity.authenticate(library, header)
+    except BadCredentials:
+        if header is not None:  # who shows nothing has not tried
+            tries.failed(address)
+        raise
 
 
 def client_address(request: Request) -> str | None:

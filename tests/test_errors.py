@@ -44,7 +44,7 @@ CODES = """
     locked log_unavailable missing_blocklist missing_signature no_key no_such_blob no_such_entry no_such_event
     no_such_thing not_canonical not_tera output_exists output_unavailable policy_expired policy_rollback
     policy_signature policy_signer policy_swapped policy_unsigned precondition_failed quota_exceeded
-    request_signature rule_denied segment_commitment share_refused stale_blocklist stale_request
+    request_signature rule_denied segment_commitment server_unavailable share_refused stale_blocklist stale_request
     state_unavailable store_unavailable too_many_tries trailer_mac trailing_data truncated unknown_feature
     unknown_session unknown_viewer unsafe_target unsupported_rule unsupported_version wrong_authority
     wrong_passphrase

@@ -96,3 +96,9 @@ class KeysUnavailable(Unavailable):
     """The key store of a library cannot be read or written."""
 
     code = "keys_unavailable"
+
+
+class ServerUnavailable(Unavailable):
+    """A library service does not answer, or not in a way that can be understood."""
+
+    code = "server_unavailable"

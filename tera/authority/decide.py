@@ -171,11 +171,11 @@ def decide(
 
 
 def _check_time_and_session(request: Request, basis: Basis, terms: Terms, now: int) -> None:
-    """Steps 5 to 7. A repeated request needs neither: it had both when it was answered."""
-    if basis.kept is not None and (basis.kept.viewer, basis.kept.bind) != (basis.viewer, request.bind):
-        raise UnknownViewer("the request is another viewer's")
+    """Steps 5 to 7. A repeated request is neither stale nor without its session: it was not when it was answered."""
     if now + SKEW < basis.last_time:
         raise ClockBehind("the authority's clock is behind what it has recorded")
+    if basis.kept is not None and (basis.kept.viewer, basis.kept.bind) != (basis.viewer, request.bind):
+        raise UnknownViewer("the request is another viewer's")
     if basis.kept is not None:
         return
     if abs(now - request.issued) > SKEW:

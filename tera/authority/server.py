@@ -199,11 +199,10 @@ def make_server(
             self._send(*reply)
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
-            self.close_connection = True
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
+            self.send_header("Connection", "close")  # and it is
             self.end_headers()
             self.wfile.write(body)
 

@@ -32,11 +32,11 @@ class Fake:
     error: Exception | None = None
     work: Callable[[], object] = lambda: None
     asked: list[tuple[str, bytes, Caller]] = field(default_factory=list)
-    threads: set[int] = field(default_factory=set)
+    threads: set[str] = field(default_factory=set)
 
     def _note(self, name: str, body: bytes = b"", caller: Caller = UNKNOWN) -> None:
         self.asked.append((name, body, caller))
-        self.threads.add(threading.get_ident())
+        self.threads.add(threading.current_thread().name)
         self.work()
         if self.error is not None:
             raise self.error

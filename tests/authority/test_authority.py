@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from tera.audit.checkpoint import open_checkpoint
 from tera.audit.verify import verify_log
 from tera.authority.authority import Authority, Caller
 from tera.authority.ports import State
+from tera.authority.sqlite import SqliteState
 from tera.errors import (
     BadInput,
     BadRequest,
@@ -181,6 +183,24 @@ def test_an_open_meanwhile_is_in_what_is_left(both: Both) -> None:
     reply = authority.release(asked.message, BY_ANN)
     assert check_answer(reply, asked.request).left == 1
     assert len(asked.share(reply)) == 32
+
+
+def test_a_count_that_was_put_back_meanwhile_is_the_one_that_counts(tmp_path: Path) -> None:
+    """No part of tera does that; but whoever has the database can, and then nothing was opened yet."""
+    state = SqliteState(tmp_path / "authority.db")
+    interrupted = InterruptedState(state)
+    authority = authority_on(interrupted)
+    ask(authority, sealed("once"))
+
+    def put_back() -> None:
+        with state.transaction() as writing:
+            writing._db.execute("DELETE FROM opens")  # type: ignore[attr-defined]
+
+    interrupted.meanwhile = put_back
+    asked = asking(sealed("once"))
+    assert len(asked.share(authority.release(asked.message, BY_ANN))) == 32
+    assert outcomes(authority) == [("release", None)] * 2
+    state.close()
 
 
 def test_a_policy_that_came_meanwhile_is_the_one_that_counts(both: Both) -> None:

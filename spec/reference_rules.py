@@ -322,7 +322,9 @@ def is_entry(v: Any) -> bool:
         good = isinstance(x, list) and len(x) == 3 and is_pattern(x[0]) and x[1] in IN_ENTRY
         return good and FORMS[x[1]](x[2])
 
-    return is_array(v, element) and all(a < b for a, b in pairwise((x[0].encode(), x[1].encode()) for x in v))
+    if not is_array(v, element) or len(v) > 1024 or sum(len(text.encode()) for text in {x[0] for x in v}) > 65_536:
+        return False
+    return all(a < b for a, b in pairwise((x[0].encode(), x[1].encode()) for x in v))
 
 
 def is_seconds(v: Any) -> bool:

@@ -157,7 +157,8 @@ def make_server(
                     caller = self._caller()
                     return 200, "application/octet-stream", _work(lambda: authority.release(body, caller))
                 case "/v1/policy":
-                    return _as_json(200, {"version": _work(lambda: authority.update(body))})
+                    caller = self._caller()
+                    return _as_json(200, {"version": _work(lambda: authority.update(body, caller))})
                 case "/v1/report":
                     return _as_json(200, {"recorded": _work(lambda: authority.report(body))})
             raise NotFound("there is nothing here")

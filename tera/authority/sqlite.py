@@ -89,9 +89,9 @@ class _Tables(Transaction):
         found = self._row((str,), "SELECT viewer FROM viewer WHERE fingerprint = ?", fingerprint)
         return None if found is None else str(found[0])
 
-    def reported(self, device: bytes) -> int:
+    def reported(self, device: bytes) -> int | None:
         found = self._row((int,), "SELECT count FROM reported WHERE device = ?", device)
-        return 0 if found is None else int(found[0])
+        return None if found is None else int(found[0])
 
     def record(self, event: Event) -> None:
         self._log.append(event.pack())

@@ -95,7 +95,7 @@ def works() -> dict[str, Callable[[Authority], object]]:
         "denial": lambda one: one.release(refused.message, BY_ANN),
         "policy": lambda one: one.release(newer.message, BY_ANN),
         "update": lambda one: one.update(
-            with_policy(changing, version_after(changing.policy, ("opens", 0), now=NOW + 1))
+            with_policy(changing, version_after(changing.policy, ("opens", 0), now=NOW + 1)), BY_ANN
         ),
         "enrol": lambda one: one.enrol(name(ANN_KEY), ANN),
         "withdraw": lambda one: one.withdraw(name(ANN_KEY)),
@@ -105,6 +105,8 @@ def works() -> dict[str, Callable[[Authority], object]]:
 
 
 def test_a_write_that_fails_releases_nothing_and_leaves_nothing_behind(state: State) -> None:
+    with state.transaction() as writing:
+        writing.set_reported(name(DEVICE_KEY), 0)
     failing = FailingState(state)
     authority = authority_on(failing)
     failures = 0
@@ -207,7 +209,7 @@ def test_a_policy_that_came_meanwhile_is_the_one_that_counts(both: Both) -> None
     authority, other, interrupted = both
     container = dynamic([("rights", ["view"])])
     frozen = with_policy(container, version_after(container.policy, ("opens", 0)))
-    interrupted.meanwhile = lambda: other.update(frozen)
+    interrupted.meanwhile = lambda: other.update(frozen, BY_ANN)
     answer = ask(authority, container)
     assert (answer.rule, answer.version, answer.ct) == ("opens", 2, None)
     assert outcomes(other) == [("denied", "opens")]
@@ -218,8 +220,8 @@ def test_a_policy_is_not_brought_over_one_that_came_meanwhile(both: Both) -> Non
     container = dynamic([("rights", ["view"])])
     second = version_after(container.policy, ("rights", ["view"]))
     third = version_after(second, ("opens", 0))
-    interrupted.meanwhile = lambda: other.update(with_policy(container, third))
-    assert authority.update(with_policy(container, second)) == 3
+    interrupted.meanwhile = lambda: other.update(with_policy(container, third), BY_ANN)
+    assert authority.update(with_policy(container, second), BY_ANN) == 3
     assert ask(authority, container).rule == "opens"
     assert [one.extra for one in events(other) if one.kind == "policy"] == [{"ver": 3}]
 

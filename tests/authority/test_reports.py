@@ -6,9 +6,36 @@ import pytest
 
 from tera.audit.events import Event
 from tera.authority.authority import Authority
-from tera.errors import BadRequest, RequestSignature, WrongAuthority
+from tera.authority.ports import State
+from tera.errors import BadRequest, RequestSignature, UnknownViewer, WrongAuthority
 from tera.release.report import FORM, build_report
-from tests.authority.asking import ANN, DEVICE_KEY, KEYS, NOW, OTHER_DEVICE, SECOND, events, lease_open, name, sealed
+from tests.authority.asking import (
+    ANN,
+    BOB_KEY,
+    DEVICE_KEY,
+    KEYS,
+    NOW,
+    OTHER_DEVICE,
+    SECOND,
+    events,
+    lease_open,
+    name,
+    sealed,
+)
+
+
+@pytest.fixture(autouse=True)
+def leases(state: State) -> None:
+    """Both devices have had a lease."""
+    with state.transaction() as writing:
+        for key in (DEVICE_KEY, OTHER_DEVICE):
+            writing.set_reported(name(key), 0)
+
+
+def test_a_device_that_never_had_a_lease_has_nothing_to_report(authority: Authority) -> None:
+    with pytest.raises(UnknownViewer):
+        authority.report(build_report(KEYS.fingerprint, BOB_KEY, 0, [lease_open(0)]))
+    assert events(authority) == []
 
 
 def test_a_report_is_recorded_once_however_often_it_is_sent(authority: Authority) -> None:

@@ -50,7 +50,7 @@ def found(state: State) -> tuple[object, ...]:
         )
 
 
-EMPTY = (Opens(), None, None, None, None, 0, 0, 0, None)
+EMPTY = (Opens(), None, None, None, None, None, 0, 0, None)
 FULL = (
     Opens(2, 10), KEPT, b"envelope", Mark(3, b"3" * 32), ANN, 4, 2, 5_000, Signed(2, 5_000, b"note"),
 )  # fmt: skip

@@ -126,9 +126,9 @@ class Authority:
             kept = Kept(basis.viewer, request.bind, session, basis.before.count, now, reply.message)
             writing.keep(request.hash, kept)
             answer = reply.answer
-            if answer is not None and answer.lease is not None and request.device is not None:
-                if writing.reported(request.device) is None:
-                    writing.set_reported(request.device, 0)
+            leased = request.device if answer is not None and answer.lease is not None else None
+            if leased is not None and writing.reported(leased) is None:
+                writing.set_reported(leased, 0)
         if outcome.policy is not None:
             extra["ver"] = outcome.policy.envelope.version
             outcome.policy.keep(writing)

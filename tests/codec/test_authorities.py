@@ -42,7 +42,6 @@ def test_another_number_or_kind_of_keys_is_refused_without_being_quoted() -> Non
         [key],
         [key, other_key],
         [signer, other_signer],
-        [signer, key, other_key],
         [secret, key],
         [],
     ):
@@ -50,6 +49,13 @@ def test_another_number_or_kind_of_keys_is_refused_without_being_quoted() -> Non
             load_authority("\n".join(lines), where="authority.pub")
         assert "authority.pub" in str(caught.value)
         assert not any(line in f"{caught.value}{caught.value.hint}" for line in lines)
+
+
+def test_of_several_keys_to_seal_to_the_last_is_the_newest() -> None:
+    """After a rotation `keygen -y` prints the old keys too."""
+    signer, key = KEYS.public.text.split()
+    newer = SECOND.public.text.split()[1]
+    assert load_authority("\n".join([signer, key, newer]), where="f").key == SECOND.public.key
 
 
 @pytest.mark.parametrize("name", ["mlkem768", "mlkem1024"])

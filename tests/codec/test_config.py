@@ -53,6 +53,15 @@ def test_every_file_is_closed_whether_it_opens_or_not(tmp_path: Path) -> None:
     assert descriptors() == before
 
 
+def test_another_list_of_the_same_issuer_does_not_pass_for_the_one_that_is_meant(tmp_path: Path) -> None:
+    found = listed(tmp_path)
+    with found.open(NOW, {}) as one:
+        own = one.head.list_id
+    opened(seal(), config=reading(BlockListFile(found.path, TRUSTED, list_id=own))).close()
+    other = BlockListFile(found.path, TRUSTED, list_id=bytes(15) + b"x")
+    refused("missing_blocklist", lambda: opened(seal(), config=reading(other)), match="another one")
+
+
 def test_a_list_that_is_not_there_is_missed(tmp_path: Path) -> None:
     missing = BlockListFile(tmp_path / "none.terb", TRUSTED)
     with pytest.raises(MissingBlocklist, match=r"none\.terb is not there") as caught:

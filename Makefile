@@ -44,7 +44,7 @@ bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg an
 	@$(bin)/python benchmarks/compare.py $(BENCH_ARGS)
 
 contexts: $(dev) ## a million random requests: does each rule decide as its text says
-	@TERA_CONTEXTS=1000000 $(bin)/python -m pytest tests/policy/test_evaluate.py -k many_random_contexts
+	@TERA_CONTEXTS=1000000 $(bin)/python -m pytest tests/policy/test_evaluate.py tests/policy/test_rule_vectors.py -k many_random_contexts
 
 fuzz: fuzz-install ## run the fuzz targets for FUZZ_SECONDS (60) in all
 	@$(bin)/python -m fuzz.run --seconds $(FUZZ_SECONDS)

@@ -44,8 +44,8 @@ say 'What the key sees, without reading the payload.'
 run 'tera ls -l out.tera -i key.txt | tail -n 8'
 
 say 'Read one file out of the middle; the 64 MiB beside it are not touched.'
-run 'tera cat out.tera docs/code/tera/errors.py -i key.txt | sed -n 1,5p'
-tera cat out.tera docs/code/tera/errors.py -i key.txt | cmp - docs/code/tera/errors.py
+run 'tera cat out.tera docs/code/tera/errors/families.py -i key.txt | sed -n 1,5p'
+tera cat out.tera docs/code/tera/errors/families.py -i key.txt | cmp - docs/code/tera/errors/families.py
 
 say 'Let a second key in and the first one out. Only the access section is written; the digest stays.'
 run 'tera keygen -q -o second.txt'

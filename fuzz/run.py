@@ -74,7 +74,7 @@ def run(name: str, seconds: int, seed: int) -> str | None:
             ).returncode
         except subprocess.TimeoutExpired:
             status = -1
-    text = log.read_text(errors="replace")
+    text = re.sub("^INFO: Instrumenting .*\n", "", log.read_text(errors="replace"), flags=re.MULTILINE)
     count = re.search(r"number_of_executed_units: *(\d+)", text)
     print(
         f"fuzz {name}: {count[1] if count else 'no'} inputs in {seconds} s{', A FINDING' if status else ''}", flush=True

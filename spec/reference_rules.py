@@ -307,6 +307,11 @@ def is_mac(v: Any) -> bool:
     return good and is_strs_of(v["allow"], lambda x: re.fullmatch("[0-9a-f]{2}(:[0-9a-f]{2}){5}", x) is not None)
 
 
+def hardware_form(text: str) -> str:
+    digits = re.sub("[:-]", "", text.lower())
+    return ":".join(digits[at : at + 2] for at in range(0, 12, 2))
+
+
 def is_time(v: Any) -> bool:
     good = is_map(v, "", "end start") and bool(v) and all(is_int(x, 0, LAST_SECOND) for x in v.values())
     return good and v.get("start", 0) < v.get("end", LAST_SECOND + 1)
@@ -317,7 +322,9 @@ def is_entry(v: Any) -> bool:
         good = isinstance(x, list) and len(x) == 3 and is_pattern(x[0]) and x[1] in IN_ENTRY
         return good and FORMS[x[1]](x[2])
 
-    return is_array(v, element) and all(a < b for a, b in pairwise((x[0].encode(), x[1].encode()) for x in v))
+    if not is_array(v, element) or len(v) > 1024 or sum(len(text.encode()) for text in {x[0] for x in v}) > 65_536:
+        return False
+    return all(a < b for a, b in pairwise((x[0].encode(), x[1].encode()) for x in v))
 
 
 def is_seconds(v: Any) -> bool:
@@ -371,7 +378,7 @@ def allows(name: str, value: Any, c: Context, now: int) -> bool:
         allowed = "allow" not in value or is_in(known, value["allow"], unknown=False)
         return allowed and not ("block" in value and is_in(known, value["block"], unknown=True))
     if name == "mac":
-        return any(one in value["allow"] for one in c.hardware)
+        return any(hardware_form(one) in value["allow"] for one in c.hardware)
     if name == "obligations":
         return {*value} <= {*c.obligations}
     if name == "offline_for":

@@ -40,14 +40,14 @@ CODES = """
     bad_layout bad_log bad_log_proof bad_manifest bad_path bad_policy bad_record bad_request bad_root
     bad_section bad_signature bad_stanza bad_trailer blocked blocklist_digest blocklist_issuer
     blocklist_rollback blocklist_signature catalog_unavailable clock_behind conflict forbidden input_changed
-    input_unavailable interrupted_rewrap key_commitment keys_unavailable lease_expired limit_exceeded
-    locked log_unavailable missing_blocklist missing_signature no_key no_such_blob no_such_entry no_such_event
+    input_unavailable interrupted_rewrap key_commitment keys_unavailable lease_expired limit_exceeded locked
+    log_unavailable missing_blocklist missing_signature no_key no_such_blob no_such_entry no_such_event
     no_such_thing not_canonical not_tera output_exists output_unavailable policy_expired policy_rollback
     policy_signature policy_signer policy_swapped policy_unsigned precondition_failed quota_exceeded
-    request_signature rule_denied segment_commitment server_unavailable share_refused stale_blocklist stale_request
-    state_unavailable store_unavailable too_many_tries trailer_mac trailing_data truncated unknown_feature
-    unknown_session unknown_viewer unsafe_target unsupported_rule unsupported_version wrong_authority
-    wrong_passphrase
+    request_signature rule_denied segment_commitment server_unavailable share_refused stale_blocklist
+    stale_request state_unavailable store_unavailable too_many_tries trailer_mac trailing_data truncated
+    unknown_feature unknown_session unknown_viewer unsafe_target unsupported_rule unsupported_version
+    wrong_authority wrong_passphrase
 """.split()
 
 
@@ -71,7 +71,7 @@ def test_there_are_five_families_and_every_leaf_is_in_one() -> None:
 
 
 def test_every_exception_of_the_module_is_in_the_tree() -> None:
-    classes = {name: kind for name, kind in inspect.getmembers(errors, inspect.isclass)}
+    classes = dict(inspect.getmembers(errors, inspect.isclass))
     assert set(classes.values()) == {*ABOVE, *LEAVES}
     assert sorted(classes) == errors.__all__
 

@@ -21,7 +21,7 @@ from tera.authority.policies import choose, held_for
 from tera.authority.ports import Kept, Keys, State, Transaction
 from tera.authority.reply import Reply, make_reply
 from tera.codec.config import BlockListSource
-from tera.errors import BadInput, BadRequest, RuleDenied, WrongAuthority
+from tera.errors import BadInput, BadRequest, PolicyRollback, RuleDenied, UnknownViewer, WrongAuthority
 from tera.format.core import DynamicRules
 from tera.format.signatures import signer_name
 from tera.policy.envelope import SignedEnvelope, parse_policy
@@ -125,6 +125,10 @@ class Authority:
             writing.forget(now - self._keep)
             kept = Kept(basis.viewer, request.bind, session, basis.before.count, now, reply.message)
             writing.keep(request.hash, kept)
+            answer = reply.answer
+            leased = request.device if answer is not None and answer.lease is not None else None
+            if leased is not None and writing.reported(leased) is None:
+                writing.set_reported(leased, 0)
         if outcome.policy is not None:
             extra["ver"] = outcome.policy.envelope.version
             outcome.policy.keep(writing)
@@ -143,11 +147,12 @@ class Authority:
 
     # --- the owner's ----------------------------------------------------------------------------------
 
-    def update(self, front: bytes) -> int:
+    def update(self, front: bytes, caller: Caller = UNKNOWN) -> int:
         """Take the policy in a container's first bytes, up to ACCESS, if it is newer; return the version that counts.
 
-        Anybody may bring it: its signer vouches for it. Raises what a request's front does, WrongAuthority and what
-        `verify_policy` does.
+        Its signer vouches for it; who brings one that is new here has to be known, or to be its signer. Raises what
+        a request's front does, WrongAuthority, UnknownViewer, and what `verify_policy` does; PolicyRollback for
+        another one with the version that is held.
         """
         prefix = parse_front(front)
         core = prefix.core
@@ -160,6 +165,11 @@ class Authority:
             with self._state.reading() as view:
                 held = held_for(view, core)
                 policy = choose(view, core, own, held, int(self._clock()))
+                known = caller.viewer is not None or any(held) or any(map(view.viewer, policy.signers))
+            if not known:
+                raise UnknownViewer("nobody vouches for who brings this policy, which is new here")
+            if own.envelope.version == policy.envelope.version and own.envelope != policy.envelope:
+                raise PolicyRollback(f"the authority holds another version {own.envelope.version:,} of this policy")
             if not policy.marks and not policy.news:
                 return policy.envelope.version
             with self._state.transaction() as writing:
@@ -187,6 +197,8 @@ class Authority:
         report = parse_report(message, self.fingerprint)
         with self._state.transaction() as writing:
             have = writing.reported(report.device)
+            if have is None:
+                raise UnknownViewer("the device has never had a lease of this authority")
             if report.first > have:
                 raise BadRequest(f"the report begins with event {report.first:,}, {have:,} are on record")
             fresh = report.events[have - report.first :]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from tera.authority.caller import Caller, known_viewer
 from tera.authority.policies import Policy, choose, held_for
@@ -37,6 +38,9 @@ from tera.policy.vocabulary import Rules, parse_rules
 from tera.release.answer import CODES
 from tera.release.request import SKEW, Request
 from tera.state.reader import Opens
+
+_READERS: Final = frozenset({"mac"})
+"""What no request holds, and readers alone decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +166,7 @@ def decide(
             blocklist_age=age,
             fulfilled=frozenset(request.obligations),
         )
-        outcome.ask(rules, context)
+        outcome.ask(rules.without(_READERS), context)
     except TeraError as error:
         if error.code not in CODES and not isinstance(error, UnknownViewer):
             raise
@@ -171,11 +175,11 @@ def decide(
 
 
 def _check_time_and_session(request: Request, basis: Basis, terms: Terms, now: int) -> None:
-    """Steps 5 to 7. A repeated request needs neither: it had both when it was answered."""
-    if basis.kept is not None and (basis.kept.viewer, basis.kept.bind) != (basis.viewer, request.bind):
-        raise UnknownViewer("the request is another viewer's")
+    """Steps 5 to 7. A repeated request is neither stale nor without its session: it was not when it was answered."""
     if now + SKEW < basis.last_time:
         raise ClockBehind("the authority's clock is behind what it has recorded")
+    if basis.kept is not None and (basis.kept.viewer, basis.kept.bind) != (basis.viewer, request.bind):
+        raise UnknownViewer("the request is another viewer's")
     if basis.kept is not None:
         return
     if abs(now - request.issued) > SKEW:

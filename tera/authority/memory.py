@@ -71,8 +71,9 @@ class _Tables(Transaction):
         found: str | None = self._get("viewer", fingerprint)
         return found
 
-    def reported(self, device: bytes) -> int:
-        return self._get("reported", device) or 0
+    def reported(self, device: bytes) -> int | None:
+        found: int | None = self._get("reported", device)
+        return found
 
     def record(self, event: Event) -> None:
         self._log.append(event.pack())

@@ -66,8 +66,8 @@ class View(Protocol):
         """Return whose key this is."""
         ...
 
-    def reported(self, device: bytes) -> int:
-        """Return how many events a device has reported."""
+    def reported(self, device: bytes) -> int | None:
+        """Return how many events a device has reported; None for one that never had a lease."""
         ...
 
 

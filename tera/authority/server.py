@@ -157,7 +157,8 @@ def make_server(
                     caller = self._caller()
                     return 200, "application/octet-stream", _work(lambda: authority.release(body, caller))
                 case "/v1/policy":
-                    return _as_json(200, {"version": _work(lambda: authority.update(body))})
+                    caller = self._caller()
+                    return _as_json(200, {"version": _work(lambda: authority.update(body, caller))})
                 case "/v1/report":
                     return _as_json(200, {"recorded": _work(lambda: authority.report(body))})
             raise NotFound("there is nothing here")
@@ -199,11 +200,10 @@ def make_server(
             self._send(*reply)
 
         def _send(self, status: int, kind: str, body: bytes) -> None:
-            self.close_connection = True
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("Connection", "close")
+            self.send_header("Connection", "close")  # and it is
             self.end_headers()
             self.wfile.write(body)
 

@@ -52,8 +52,12 @@ class _Tables(Transaction):
         self._db = db
         self._log = SqliteLog(db)
 
-    def _row(self, statement: str, *values: Any) -> Any:
-        return self._db.execute(statement, values).fetchone()
+    def _row(self, types: tuple[type, ...], statement: str, *values: Any) -> Any:
+        """Return one row, or None; a column that holds something else than `types` is damage like any other."""
+        found = self._db.execute(statement, values).fetchone()
+        if found is not None and tuple(map(type, found)) != types:
+            raise sqlite3.DataError("a column holds what was never written to it")
+        return found
 
     @property
     def log(self) -> Log:
@@ -61,36 +65,33 @@ class _Tables(Transaction):
 
     def get(self, key: MarkKey, /) -> Mark | None:
         statement = "SELECT version, digest FROM mark WHERE kind = ? AND signer = ? AND name = ?"
-        found = self._row(statement, key.kind, key.signer, key.name)
-        return None if found is None else Mark(int(found[0]), bytes(found[1]))
+        found = self._row((int, bytes), statement, key.kind, key.signer, key.name)
+        return None if found is None else Mark(*found)
 
     def last_time(self) -> int:
-        found = self._row("SELECT max(t) FROM log_event")
-        return 0 if found[0] is None else int(found[0])
+        found = self._row((int,), "SELECT coalesce(max(t), 0) FROM log_event")
+        return int(found[0])
 
     def opens(self, bind: bytes, viewer: str) -> Opens:
-        found = self._row("SELECT count, first FROM opens WHERE bind = ? AND viewer = ?", bind, viewer)
-        return Opens() if found is None else Opens(int(found[0]), int(found[1]))
+        found = self._row((int, int), "SELECT count, first FROM opens WHERE bind = ? AND viewer = ?", bind, viewer)
+        return Opens() if found is None else Opens(*found)
 
     def kept(self, request: bytes) -> Kept | None:
         statement = "SELECT viewer, bind, session, before, issued, answer FROM kept WHERE request = ?"
-        found = self._row(statement, request)
-        if found is None:
-            return None
-        viewer, bind, session, before, issued, answer = found
-        return Kept(viewer, bytes(bind), bytes(session), before, issued, bytes(answer))
+        found = self._row((str, bytes, bytes, int, int, bytes), statement, request)
+        return None if found is None else Kept(*found)
 
     def envelope(self, signer: bytes, policy_id: bytes) -> bytes | None:
-        found = self._row("SELECT body FROM envelope WHERE signer = ? AND policy = ?", signer, policy_id)
+        found = self._row((bytes,), "SELECT body FROM envelope WHERE signer = ? AND policy = ?", signer, policy_id)
         return None if found is None else bytes(found[0])
 
     def viewer(self, fingerprint: bytes) -> str | None:
-        found = self._row("SELECT viewer FROM viewer WHERE fingerprint = ?", fingerprint)
+        found = self._row((str,), "SELECT viewer FROM viewer WHERE fingerprint = ?", fingerprint)
         return None if found is None else str(found[0])
 
-    def reported(self, device: bytes) -> int:
-        found = self._row("SELECT count FROM reported WHERE device = ?", device)
-        return 0 if found is None else int(found[0])
+    def reported(self, device: bytes) -> int | None:
+        found = self._row((int,), "SELECT count FROM reported WHERE device = ?", device)
+        return None if found is None else int(found[0])
 
     def record(self, event: Event) -> None:
         self._log.append(event.pack())

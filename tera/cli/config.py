@@ -9,6 +9,7 @@
     key = "authority.pub"                  file = "blocked.terb"
     url = "https://keys.example.org"       issuers = ["owner.pub"]
     token_file = "token.txt"               stale = "refuse"              or "allow"
+                                           list = "0123..."              its id, so that no other passes for it
 
 The law of this file: what is not known in it is an error that names it, since a misspelt block list blocks nothing.
 Paths are relative to the file, and never to where somebody happens to be. Nothing of it comes from a container.
@@ -17,6 +18,7 @@ Paths are relative to the file, and never to where somebody happens to be. Nothi
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -40,7 +42,7 @@ _FILE: Final = "_file"
 """Under this name the settings hold the path that they were read from; a file's own key of that name is refused."""
 _KEYS: Final = frozenset("authorities blocklists device_key lease macs place signers state viewer viewer_key".split())
 _AUTHORITY: Final = frozenset({"key", "url", "token_file"})
-_BLOCKLIST: Final = frozenset({"file", "issuers", "stale"})
+_BLOCKLIST: Final = frozenset({"file", "issuers", "list", "stale"})
 _PLACE: Final = frozenset({"continent", "country", "subdivisions", "city"})
 
 
@@ -244,7 +246,10 @@ def _blocklist(table: Mapping[str, Any], settings: Mapping[str, Any]) -> BlockLi
     issuers = frozenset(_fingerprints(table, settings, "issuers"))
     if not issuers:
         raise BadInput("[[blocklists]] lacks issuers: a list counts because of who signed it")
-    return BlockListFile(path, issuers, stale)
+    list_id = _text(table, "list")
+    if list_id is not None and not re.fullmatch("[0-9a-f]{32}", list_id):
+        raise BadInput("[[blocklists]]: list is not the id of one, 32 hexadecimal digits", hint="`tera blocklist show`")
+    return BlockListFile(path, issuers, stale, None if list_id is None else bytes.fromhex(list_id))
 
 
 def _signing_key(settings: Mapping[str, Any], name: str) -> SigningKey | None:

@@ -143,16 +143,15 @@ def fingerprints(signers: Sequence[str]) -> list[bytes]:
     once(signers)
     found: dict[bytes, None] = {}
     for one in signers:
-        if one != STDIN and not _is_file(one):
-            if len(one) == 64 and not one.strip("0123456789abcdef"):
-                found[bytes.fromhex(one)] = None
-                continue
-            if one.lower().startswith(("tera", "age")):
-                try:
-                    found[keyfile.parse_verifier(one).fingerprint] = None
-                except BadKey as error:
-                    raise BadKey(f"--signer: {error}", hint=error.hint) from None
-                continue
+        if len(one) == 64 and not one.strip("0123456789abcdef"):
+            found[bytes.fromhex(one)] = None  # never a file: one of that name would take the place of the signer
+            continue
+        if one != STDIN and not _is_file(one) and one.lower().startswith(("tera", "age")):
+            try:
+                found[keyfile.parse_verifier(one).fingerprint] = None
+            except BadKey as error:
+                raise BadKey(f"--signer: {error}", hint=error.hint) from None
+            continue
         for key in keyfile.load_verifiers(read_file(one, KEY_FILE, "a file of keys"), where=one):
             found[key.fingerprint] = None
     return list(found)

@@ -67,9 +67,9 @@ def load_authority(data: bytes | str, *, where: str) -> AuthorityKey:
     keys = keyfile.load_keys(data, where=where)
     signers = [key for key in keys if isinstance(key, VerifyingKey)]
     sealing = [key for key in keys if isinstance(key, PublicKey)]
-    if len(keys) != 2 or len(signers) != 1 or len(sealing) != 1:
+    if len(signers) != 1 or not sealing or len(signers) + len(sealing) != len(keys):
         raise BadKey(
             f"{where}: an authority's public text has two keys, one terasign1..., one to seal to",
             hint="`tera keygen -y` prints it, of a file that `tera keygen --authority` made",
         )
-    return AuthorityKey(signers[0], sealing[0])
+    return AuthorityKey(signers[0], sealing[-1])

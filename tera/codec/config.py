@@ -44,11 +44,15 @@ class BlockListSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BlockListFile:
-    """A block list in a file; `trusted` are the fingerprints of its issuers. With `stale="allow"` it may be old."""
+    """A block list in a file; `trusted` are the fingerprints of its issuers. With `stale="allow"` it may be old.
+
+    `list_id` (16 bytes) is the list that is meant: without it another list of the same issuer passes for it.
+    """
 
     path: str | os.PathLike[str]
     trusted: Collection[bytes]
     stale: Literal["refuse", "allow"] = "refuse"
+    list_id: bytes | None = None
 
     @contextmanager
     def open(self, now: int, marks: Marks) -> Iterator[BlockList]:
@@ -64,7 +68,7 @@ class BlockListFile:
             raise InputUnavailable(f"{name}: {getattr(error, 'strerror', None) or error}") from None
         source = FileSource(fd, name, owned=True)
         try:
-            yield BlockList.open(
+            found = BlockList.open(
                 source.read_at,
                 source.size,
                 trusted=self.trusted,
@@ -73,6 +77,9 @@ class BlockListFile:
                 name=os.path.basename(name),
                 stale=self.stale,
             )
+            if self.list_id not in (None, found.head.list_id):
+                raise MissingBlocklist(f"the block list {name} is another one than the configuration names")
+            yield found
         finally:
             source.close()
 

@@ -48,9 +48,38 @@ def decode(
     chunks verify, and a wrong end is an error after the output. `context` and `config` are those of `tera.open`;
     the action is `extract`. Raises TeraError; no file is left partial.
     """
-    gate = Gate(replace(context, action="extract"), config, signers=signers)
     if stream and rename:
         raise BadInput("a stream is taken under the names that come: it cannot be renamed")
+    with contextlib.closing(Gate(replace(context, action="extract"), config, signers=signers)) as gate:
+        return _decode(
+            source,
+            target,
+            identities,
+            gate,
+            signers=signers,
+            names=names,
+            stream=stream,
+            force=force,
+            rename=rename,
+            bounds=bounds,
+            progress=progress,
+        )
+
+
+def _decode(
+    source: Readable,
+    target: str | os.PathLike[str],
+    identities: Sequence[Identity],
+    gate: Gate,
+    *,
+    signers: Sequence[bytes],
+    names: Collection[str] | None,
+    stream: bool,
+    force: bool,
+    rename: bool,
+    bounds: Limits,
+    progress: Callable[[int], None] | None,
+) -> Extracted:
     readable = source
     spooled: BinaryIO | None = None
     if hasattr(source, "read") and (stream or not can_seek(cast(BinaryIO, source))):
@@ -64,7 +93,6 @@ def decode(
                 complete = True
             finally:
                 folder.close(complete=complete)
-                gate.close()
             return found
         readable = spooled = pipe.spool(piped, identities, gate)
     with (

@@ -57,10 +57,8 @@ class Gate:
         self._config = config
         self._random = random
         self._relied = frozenset(signers) | config.signers
-        device = None if config.device_key is None else signer_name(config.device_key.public)
-        self._context = replace(
-            context, device=device, device_proven=device is not None, opens=None, first_open=None, blocklist_age=None
-        )
+        self._context = context
+        self._age: int | None = None
         self._compiled: Rules | None = None
         self._decision: Decision | None = None
         self._opened = ExitStack()
@@ -215,7 +213,8 @@ class Gate:
                 marks |= verified.marks
             elif isinstance(place, StaticRules):
                 self.rules = place.rules
-            self._open_lists(marks)
+            if self._config.blocklists:
+                self._open_lists(marks)
         finally:
             if marks:
                 self._state().raise_marks(marks)
@@ -236,8 +235,7 @@ class Gate:
             marks |= found[-1].marks
         self._lists = tuple(found)
         if self._lists and not any(one.stale for one in self._lists):
-            age = max(0, now - min(one.head.issued for one in self._lists))
-            self._context = replace(self._context, blocklist_age=age)
+            self._age = max(0, now - min(one.head.issued for one in self._lists))
 
     def _look_up(self, named: Sequence[Named]) -> None:
         for one in self._lists:
@@ -266,7 +264,7 @@ class Gate:
         from tera.policy.vocabulary import parse_rules
 
         rules = parse_rules(self.rules)
-        self._context = replace(self._context, signed=not self._relied.isdisjoint(self._core.signers))
+        self._context = self._known()
         state = self._config.state
         if state is not None:
             state.see(self._now())
@@ -287,6 +285,20 @@ class Gate:
 
         context = replace(self._context, path=path, action=action or self._context.action)
         return enforce(rules, context, self._now())
+
+    def _known(self) -> Context:
+        """Return the caller's context with what the gate finds out itself, which no caller can say."""
+        assert self._core is not None
+        key = self._config.device_key
+        return replace(
+            self._context,
+            device=None if key is None else signer_name(key.public),
+            device_proven=key is not None,
+            opens=None,
+            first_open=None,
+            signed=not self._relied.isdisjoint(self._core.signers),
+            blocklist_age=self._age,
+        )
 
     def _left_to_authorities(self) -> frozenset[str]:
         """What is counted there, and what this reader does not know. (Spec: release.md, "Who decides what".)"""

@@ -172,7 +172,8 @@ def verify(
 ) -> Verification:
     """Check everything that the keys at hand allow, and say what was and what was not checked.
 
-    Raises what is wrong. Without identities: structure, roots, digest and signatures. With them, all.
+    Raises what is wrong. Without identities: structure, roots, digest and signatures. With them, all: that is an
+    open for viewing, which rules may deny and which is counted.
     """
     found, close = as_source(source)
     try:

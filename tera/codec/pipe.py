@@ -62,11 +62,15 @@ class Replay:
 def spool(stream: BinaryIO, identities: Sequence[Identity], gate: Gate) -> BinaryIO:
     """Return a file without a name that holds what `stream` does: a container, still encrypted.
 
-    The front is checked and opened first, so that a container that nobody here can open is not copied. The copy is
-    to be opened with the same `gate`.
+    The front is checked and opened first, so that a container that nobody here can open is not copied; but an
+    authority is asked when all of it is there. The copy is to be opened with the same `gate`.
     """
     replay = Replay(stream)
-    open_front(parse_front(replay.pull), identities, gate)
+    front = parse_front(replay.pull)
+    if front.core.authorities:
+        gate.check_front(front)
+    else:
+        open_front(front, identities, gate)
     return _copy(bytes(replay.seen), stream)
 
 

@@ -69,6 +69,10 @@ class Container:
         source = self._source
         # 1. The front's structure. 2 to 4. What needs no key; stanzas, KC, ACCESS MAC.
         self._front = front = read_front(source)
+        if front.core.authorities:
+            # Half a download must not cost an open: what is wrong without a key is found before a share is asked for.
+            self.gate.check_front(front)
+            check_payload(*find_trailer(source, front.length))
         keys, _, self.group = open_front(front, identities, self.gate)
         # 5. Tail and layout, trailer, its MAC, signatures.
         self._trailer, payload = find_trailer(source, front.length)

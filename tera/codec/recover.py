@@ -111,6 +111,7 @@ class _Damaged(Container):
 
 
 def _salvage(container: Container, target: str | os.PathLike[str], restored: bool) -> Recovered:
+    container.gate.check_entries(container.paths)
     salvaged: list[str] = []
     partial: list[str] = []
     damage: list[Damage] = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -75,13 +76,15 @@ def rewrap(
         check_target(name, output, in_place=in_place)
         ACCESS.check_none(name)
         front = read_front(source)
-        gate = Gate(replace(context, action="rewrap"), config)
-        keys, file_key, _ = open_front(front, identities, gate)
-        _check_trailer(source, front, keys, gate)
-        if isinstance(front.core.rules, SealedRules):
-            Container(source, identities, gate=gate)  # the rules are inside
-        gate.enter()
-        gate.close()
+        with closing(Gate(replace(context, action="rewrap"), config)) as gate:
+            if front.core.authorities:
+                gate.check_front(front)
+                check_payload(*find_trailer(source, front.length))  # before an open is counted, as in `Container`
+            keys, file_key, _ = open_front(front, identities, gate)
+            _check_trailer(source, front, keys, gate)
+            if isinstance(front.core.rules, SealedRules):
+                Container(source, identities, gate=gate)  # the rules are inside
+            gate.enter()
         stanzas = _stanzas(front, file_key, recipients, add, remove, authorities, random)
         if in_place:
             length = len(front.access_body)

@@ -85,15 +85,33 @@ def read(text: str) -> AddressSet:
 
 def write(found: AddressSet) -> str:
     """Return the one text of a set."""
-    kind = IPv4Address if found.version == 4 else IPv6Address
+    text = _ipv4_text if found.version == 4 else _ipv6_text
     if isinstance(found, Masked):
-        return f"{kind(found.value)}/{kind(found.mask)}"
+        return f"{text(found.value)}/{text(found.mask)}"
     size = found.high - found.low
     if not size:
-        return str(kind(found.low))
+        return text(found.low)
     if not size & (size + 1) and not found.low & size:
-        return f"{kind(found.low)}/{_BITS[found.version] - size.bit_length()}"
-    return f"{kind(found.low)}-{kind(found.high)}"
+        return f"{text(found.low)}/{_BITS[found.version] - size.bit_length()}"
+    return f"{text(found.low)}-{text(found.high)}"
+
+
+def _ipv4_text(value: int) -> str:
+    return str(IPv4Address(value))
+
+
+def _ipv6_text(value: int) -> str:
+    """Return the text of RFC 5952, always in hexadecimal digits: whether Python's own has decimals in it depends on
+    its version."""
+    groups = [f"{value >> shift & 0xFFFF:x}" for shift in range(112, -1, -16)]
+    longest, at = 0, 0
+    for start in range(8):
+        run = next((n for n, group in enumerate(groups[start:]) if group != "0"), 8 - start)
+        if run > longest:
+            longest, at = run, start
+    if longest < 2:
+        return ":".join(groups)
+    return f"{':'.join(groups[:at])}::{':'.join(groups[at + longest :])}"
 
 
 def read_canonical(text: str) -> AddressSet:

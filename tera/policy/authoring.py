@@ -41,7 +41,7 @@ def _recipients(value: Any, where: str) -> list[str]:
 def _time(value: Any, where: str) -> dict[str, int]:
     fields = _object(value, where, ("start", "end"))
     found = {name: _moment(item, f"{where}.{name}", up=name == "start") for name, item in fields.items()}
-    if "start" in found and "end" in found and found["start"] >= found["end"]:
+    if found.get("start", 0) >= found.get("end", limits.TIME_MAX + 1):
         raise BadInput(f"{where} ends before it starts, or at that moment", hint="the end itself is no longer inside")
     return found
 

@@ -20,6 +20,10 @@ Check: TypeAlias = Callable[[Context, int], bool]
 """Whether one rule allows, for a context and a time in seconds."""
 
 ITEMS: Final = 16_384
+ENTRIES: Final = 1_024
+"""Rules for single files; every path is compared with each of their patterns."""
+PATTERNS: Final = 65_536
+"""Bytes of all their patterns together."""
 COUNT_MAX: Final = 2**32 - 1
 OBLIGATIONS: Final = 16
 TEXT_BYTES: Final = 1_024

@@ -10,6 +10,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from tera.errors import BadInput
@@ -99,5 +100,6 @@ def check_near(name: str, where: str, known: Iterable[str]) -> None:
             raise BadInput(f"the manifest's {where} looks like a rule, and is none", hint=hint)
 
 
+@lru_cache(maxsize=256)  # the known names come again for each of the user's own
 def _one_less(name: str) -> frozenset[str]:
     return frozenset(name[:at] + name[at + 1 :] for at in range(len(name))) if len(name) > 3 else frozenset()

@@ -131,7 +131,7 @@ def _entries(value: Any) -> tuple[EntryRules, ...]:
     pairs: list[tuple[str, str]] = []
     found: dict[str, list[tuple[str, Check]]] = {}
     obligations: dict[str, tuple[Obligation, ...]] = {}
-    for item in schema.array(value, checks.ITEMS, BadInput, "entry", low=1):
+    for item in schema.array(value, checks.ENTRIES, BadInput, "entry", low=1):
         text, name, inner = schema.array(item, 3, BadInput, "an element", low=3)
         schema.text(text, 2 * limits.PATH_BYTES, BadInput, "a pattern")  # each character may need a \ before it
         if not isinstance(name, str) or name not in ENTRY_NAMES:
@@ -141,4 +141,6 @@ def _entries(value: Any) -> tuple[EntryRules, ...]:
         if name == "obligations":
             obligations[text] = checks.obligations(inner)
     schema.ascending(pairs, BadInput, "entry")
+    if sum(len(text.encode()) for text in found) > checks.PATTERNS:
+        raise BadInput(f"its patterns have over {checks.PATTERNS:,} bytes together")
     return tuple(EntryRules(Glob(text), tuple(those), obligations.get(text, ())) for text, those in found.items())

@@ -209,7 +209,7 @@ def _parse_obligations(value: Any) -> tuple[str, ...]:
 
 def _parse_stanza(value: Any, authority: bytes) -> Stanza:
     type_, params, ct = schema.array(value, 3, BadRequest, "stanza", low=3)
-    if type(type_) is not int or type_ not in _AUTHORITY:
+    if type_ not in _AUTHORITY:
         raise BadRequest("the stanza is not an authority's")
     named, key_id = schema.array(params, 2, BadRequest, "the stanza's params", low=2)
     if schema.binary(named, 32, 32, BadRequest, "the stanza's authority") != authority:

@@ -73,7 +73,7 @@ class Database:
         self._what = f"{what} {self.path}"
         self._timeout = timeout
         self._local = threading.local()
-        self._opened: list[sqlite3.Connection] = []
+        self._opened: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._inherited: list[sqlite3.Connection] = []
         self._lock = threading.Lock()
         self._process = os.getpid()
@@ -107,7 +107,7 @@ class Database:
         with self._lock:
             opened, self._opened = self._opened, []
             self._local = threading.local()
-        for connection in opened:
+        for _, connection in opened:
             connection.close()
 
     @contextmanager
@@ -127,7 +127,7 @@ class Database:
     def _connection(self) -> sqlite3.Connection:
         if os.getpid() != self._process:
             # A connection must not cross a fork, not even to be closed: that could delete what the parent writes to.
-            self._inherited += self._opened
+            self._inherited += [connection for _, connection in self._opened]
             self._local, self._opened, self._process = threading.local(), [], os.getpid()
             self._lock = threading.Lock()
         found: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -136,7 +136,11 @@ class Database:
                 found = self._connect()
             self._local.connection = found
             with self._lock:
-                self._opened.append(found)
+                ended = [pair for pair in self._opened if not pair[0].is_alive()]
+                self._opened = [pair for pair in self._opened if pair[0].is_alive()]
+                self._opened.append((threading.current_thread(), found))
+            for _, connection in ended:  # else a process of many short threads runs out of descriptors
+                connection.close()
         return found
 
     def _make_file(self) -> None:

@@ -69,8 +69,12 @@ class SqliteLog(Log):
         return index
 
     def size(self) -> int:
-        found = self._row("SELECT max(idx) FROM log_event")
-        return 0 if found is None or found[0] is None else int(found[0]) + 1
+        (last,) = self._row("SELECT max(idx) FROM log_event")
+        if last is None:
+            return 0
+        if type(last) is not int or not 0 <= last < _LARGEST:
+            raise BadLog("the log was changed: the number of an event is none")
+        return last + 1
 
     def node(self, level: int, index: int) -> bytes:
         row = ((index + 1) << level) - 1

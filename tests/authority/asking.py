@@ -206,3 +206,9 @@ def outcomes(authority: Authority) -> list[tuple[str, str | None]]:
 
 def name(key: SigningKey) -> bytes:
     return signer_name(key.public)
+
+
+def lease_open(at: int, **changes: Any) -> bytes:
+    """Return an event that a device reports."""
+    found = {"container": sealed("offline").id, "bind": sealed("offline").bind, "viewer": ANN, "extra": {"act": "view"}}
+    return Event(at, "lease_open", **(found | changes)).pack()

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tera.audit.checkpoint import open_checkpoint
-from tera.audit.events import Event
 from tera.audit.verify import verify_log
 from tera.authority.authority import Authority, Caller
 from tera.authority.ports import State
+from tera.authority.sqlite import SqliteState
 from tera.errors import (
     BadInput,
     BadRequest,
@@ -24,7 +25,7 @@ from tera.errors import (
     WrongAuthority,
 )
 from tera.format.signatures import pack_signatures, sign
-from tera.release.report import FORM as REPORT_FORM
+from tera.release.answer import check_answer
 from tera.release.report import build_report
 from tera.release.request import FORM
 from tera.state.reader import Opens
@@ -38,7 +39,6 @@ from tests.authority.asking import (
     KEYS,
     NOW,
     ORIGIN,
-    OTHER_DEVICE,
     OWNER,
     SECOND,
     STRANGER,
@@ -50,6 +50,7 @@ from tests.authority.asking import (
     dynamic,
     events,
     fields_of,
+    lease_open,
     name,
     outcomes,
     said,
@@ -59,6 +60,7 @@ from tests.authority.asking import (
     with_policy,
 )
 from tests.authority.failing import FailingState
+from tests.authority.interrupted import InterruptedState
 
 # --- all or nothing -----------------------------------------------------------------------------------
 
@@ -93,7 +95,7 @@ def works() -> dict[str, Callable[[Authority], object]]:
         "denial": lambda one: one.release(refused.message, BY_ANN),
         "policy": lambda one: one.release(newer.message, BY_ANN),
         "update": lambda one: one.update(
-            with_policy(changing, version_after(changing.policy, ("opens", 0), now=NOW + 1))
+            with_policy(changing, version_after(changing.policy, ("opens", 0), now=NOW + 1)), BY_ANN
         ),
         "enrol": lambda one: one.enrol(name(ANN_KEY), ANN),
         "withdraw": lambda one: one.withdraw(name(ANN_KEY)),
@@ -103,6 +105,8 @@ def works() -> dict[str, Callable[[Authority], object]]:
 
 
 def test_a_write_that_fails_releases_nothing_and_leaves_nothing_behind(state: State) -> None:
+    with state.transaction() as writing:
+        writing.set_reported(name(DEVICE_KEY), 0)
     failing = FailingState(state)
     authority = authority_on(failing)
     failures = 0
@@ -149,6 +153,95 @@ def test_the_log_is_signed_as_it_grows(state: State, clock: Clock) -> None:
     note = authority.checkpoint()
     assert open_checkpoint(note, authority.verifiers, ORIGIN).size == 6
     assert authority.checkpoint() == note
+
+
+# --- what changes between the decision and its record ---------------------------------------------------
+
+
+@pytest.fixture
+def both(state: State) -> tuple[Authority, Authority, InterruptedState]:
+    """Return an authority, another process of it, and the state of the first, to be interrupted."""
+    interrupted = InterruptedState(state)
+    return authority_on(interrupted), authority_on(state), interrupted
+
+
+Both = tuple[Authority, Authority, InterruptedState]
+
+
+def test_an_open_meanwhile_is_counted_first(both: Both) -> None:
+    authority, other, interrupted = both
+    container = sealed("once")
+    interrupted.meanwhile = lambda: ask(other, container)
+    answer = ask(authority, container)
+    assert (answer.rule, answer.ct) == ("opens", None)
+    assert outcomes(other) == [("release", None), ("denied", "opens")]
+
+
+def test_an_open_meanwhile_is_in_what_is_left(both: Both) -> None:
+    authority, other, interrupted = both
+    container = sealed("three")
+    interrupted.meanwhile = lambda: ask(other, container)
+    asked = asking(container)
+    reply = authority.release(asked.message, BY_ANN)
+    assert check_answer(reply, asked.request).left == 1
+    assert len(asked.share(reply)) == 32
+
+
+def test_a_count_that_was_put_back_meanwhile_is_the_one_that_counts(tmp_path: Path) -> None:
+    """No part of tera does that; but whoever has the database can, and then nothing was opened yet."""
+    state = SqliteState(tmp_path / "authority.db")
+    interrupted = InterruptedState(state)
+    authority = authority_on(interrupted)
+    ask(authority, sealed("once"))
+
+    def put_back() -> None:
+        with state.transaction() as writing:
+            writing._db.execute("DELETE FROM opens")  # type: ignore[attr-defined]
+
+    interrupted.meanwhile = put_back
+    asked = asking(sealed("once"))
+    assert len(asked.share(authority.release(asked.message, BY_ANN))) == 32
+    assert outcomes(authority) == [("release", None)] * 2
+    state.close()
+
+
+def test_a_policy_that_came_meanwhile_is_the_one_that_counts(both: Both) -> None:
+    authority, other, interrupted = both
+    container = dynamic([("rights", ["view"])])
+    frozen = with_policy(container, version_after(container.policy, ("opens", 0)))
+    interrupted.meanwhile = lambda: other.update(frozen, BY_ANN)
+    answer = ask(authority, container)
+    assert (answer.rule, answer.version, answer.ct) == ("opens", 2, None)
+    assert outcomes(other) == [("denied", "opens")]
+
+
+def test_a_policy_is_not_brought_over_one_that_came_meanwhile(both: Both) -> None:
+    authority, other, interrupted = both
+    container = dynamic([("rights", ["view"])])
+    second = version_after(container.policy, ("rights", ["view"]))
+    third = version_after(second, ("opens", 0))
+    interrupted.meanwhile = lambda: other.update(with_policy(container, third), BY_ANN)
+    assert authority.update(with_policy(container, second), BY_ANN) == 3
+    assert ask(authority, container).rule == "opens"
+    assert [one.extra for one in events(other) if one.kind == "policy"] == [{"ver": 3}]
+
+
+def test_a_key_that_was_withdrawn_meanwhile_opens_nothing(both: Both) -> None:
+    authority, other, interrupted = both
+    authority.enrol(name(ANN_KEY), ANN)
+    interrupted.meanwhile = lambda: other.withdraw(name(ANN_KEY))
+    with pytest.raises(UnknownViewer):
+        authority.release(asking(sealed("three"), viewer_key=ANN_KEY).message)
+    assert outcomes(other) == []
+
+
+def test_the_same_request_that_was_answered_meanwhile_has_that_answer(both: Both) -> None:
+    authority, other, interrupted = both
+    asked = asking(sealed("once"))
+    replies: list[bytes] = []
+    interrupted.meanwhile = lambda: replies.append(other.release(asked.message, BY_ANN))
+    assert [authority.release(asked.message, BY_ANN)] == replies
+    assert [one.extra.get("again") for one in events(other)] == [None, True]
 
 
 # --- steps 1 to 3 -------------------------------------------------------------------------------------
@@ -281,53 +374,4 @@ def test_what_is_no_viewer_no_address_or_no_fingerprint_is_refused(authority: Au
         authority.enrol(bytes(31), ANN)
     with pytest.raises(UnknownViewer):
         authority.withdraw(bytes(32))
-    assert events(authority) == []
-
-
-# --- reports ------------------------------------------------------------------------------------------
-
-
-def lease_open(at: int, **changes: Any) -> bytes:
-    found = {"container": sealed("offline").id, "bind": sealed("offline").bind, "viewer": ANN, "extra": {"act": "view"}}
-    return Event(at, "lease_open", **(found | changes)).pack()
-
-
-def test_a_report_is_recorded_once_however_often_it_is_sent(authority: Authority) -> None:
-    log = [lease_open(at) for at in range(5)]
-    first = build_report(KEYS.fingerprint, DEVICE_KEY, 0, log[:2])
-    assert [authority.report(first), authority.report(first)] == [2, 2]
-    assert authority.report(build_report(KEYS.fingerprint, DEVICE_KEY, 1, log[1:4])) == 4
-    assert authority.report(build_report(KEYS.fingerprint, OTHER_DEVICE, 0, log[4:])) == 1
-    found = events(authority)
-    assert [(one.kind, one.extra) for one in found] == [("reported", {"act": "view", "t": at}) for at in range(5)]
-    assert {one.subject for one in found[:4]} == {name(DEVICE_KEY)}
-    assert (found[4].subject, found[4].viewer) == (name(OTHER_DEVICE), ANN)
-    assert {(one.time, one.bind) for one in found} == {(NOW * 1_000, sealed("offline").bind)}
-
-
-def test_a_gap_in_reports_is_refused(authority: Authority) -> None:
-    authority.report(build_report(KEYS.fingerprint, DEVICE_KEY, 0, [lease_open(0)]))
-    with pytest.raises(BadRequest):
-        authority.report(build_report(KEYS.fingerprint, DEVICE_KEY, 2, [lease_open(2)]))
-    assert len(events(authority)) == 1
-
-
-def test_a_report_is_signed_by_its_device_alone(authority: Authority) -> None:
-    message = build_report(KEYS.fingerprint, DEVICE_KEY, 0, [lease_open(0)])
-    packed, _, _ = REPORT_FORM.split(message)
-    for keys in ([], [OTHER_DEVICE], [DEVICE_KEY, OTHER_DEVICE]):
-        with pytest.raises(RequestSignature):
-            authority.report(REPORT_FORM.join(packed, keys))
-    with pytest.raises(RequestSignature):
-        authority.report(message[:-1] + bytes((message[-1] ^ 1,)))
-    with pytest.raises(WrongAuthority):
-        authority.report(build_report(SECOND.fingerprint, DEVICE_KEY, 0, [lease_open(0)]))
-    assert events(authority) == []
-
-
-def test_a_device_cannot_report_what_it_did_not_do(authority: Authority) -> None:
-    with pytest.raises(BadRequest):
-        authority.report(build_report(KEYS.fingerprint, DEVICE_KEY, 0, [Event(1, "release").pack()]))
-    with pytest.raises(BadRequest):
-        authority.report(build_report(KEYS.fingerprint, DEVICE_KEY, 0, [lease_open(1, extra={"x": bytes(4_080)})]))
     assert events(authority) == []

@@ -45,6 +45,13 @@ def test_whatever_is_wrong_is_said_in_the_same_words() -> None:
     assert len(words) == 1
 
 
+def test_a_share_for_another_authority_is_refused_even_if_both_have_the_key() -> None:
+    theirs = HeldKeys(ANN_KEY, [NEW])
+    assert theirs.open(sealed(theirs), BIND) == b"s" * 32
+    with pytest.raises(BadStanza):
+        BOTH.open(sealed(theirs), BIND)
+
+
 def test_the_file_of_keys_gives_the_same_keys() -> None:
     text = secret_text(OWNER, [OLD, NEW])
     found = HeldKeys.load(text, where="keys.txt")

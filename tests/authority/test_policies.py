@@ -16,11 +16,13 @@ from tera.errors import (
     PolicyUnsigned,
     StateUnavailable,
     TeraError,
+    UnknownViewer,
     WrongAuthority,
 )
 from tera.format.signatures import pack_signatures
 from tera.policy.envelope import SignedEnvelope, sign_envelope
 from tests.authority.asking import (
+    ANN,
     BY_ANN,
     CO_OWNER,
     NOW,
@@ -67,9 +69,9 @@ def test_a_policy_that_was_brought_counts_for_who_has_never_seen_it(authority: A
     asked = asking(container)
     assert said(authority, asked).ct
     frozen = version_after(container.policy, FROZEN)
-    assert authority.update(with_policy(container, frozen)) == 2
-    assert authority.update(container.prefix) == 2
-    assert authority.update(with_policy(container, frozen)) == 2
+    assert authority.update(with_policy(container, frozen), BY_ANN) == 2
+    assert authority.update(container.prefix, BY_ANN) == 2
+    assert authority.update(with_policy(container, frozen), BY_ANN) == 2
     assert ask(authority, container).rule == "opens"
     assert said(authority, asked).rule == "opens"  # not even the answer that was lost
     kinds = [(one.kind, one.subject, one.extra.get("ver")) for one in events(authority)]
@@ -78,7 +80,7 @@ def test_a_policy_that_was_brought_counts_for_who_has_never_seen_it(authority: A
 
 def test_a_held_policy_counts_against_another_of_the_same_version(authority: Authority, container: Made) -> None:
     frozen = version_after(container.policy, FROZEN)
-    authority.update(with_policy(container, frozen))
+    authority.update(with_policy(container, frozen), BY_ANN)
     other = version_after(container.policy, ("rights", ["print", "view"]))
     assert ask(authority, container, prefix=with_policy(container, other)).rule == "opens"
     onward = version_after(other, ("rights", ["print", "view"]))
@@ -91,17 +93,17 @@ def test_a_newer_version_of_another_signers_container_changes_nothing(authority:
     far = hostile.policy
     for _ in range(3):
         far = version_after(far, FROZEN, by=[STRANGER])
-    assert authority.update(with_policy(hostile, far)) == 4
+    assert authority.update(with_policy(hostile, far), BY_ANN) == 4
     assert ask(authority, hostile, prefix=with_policy(hostile, far)).rule == "opens"
     answer = ask(authority, container)
     assert (answer.ct is not None, answer.version) == (True, 1)
-    assert authority.update(container.prefix) == 1
+    assert authority.update(container.prefix, BY_ANN) == 1
 
 
 def test_a_hostile_container_that_names_the_owner_too_changes_nothing(authority: Authority, container: Made) -> None:
     hostile = dynamic([FROZEN], [STRANGER, OWNER])
     far = version_after(version_after(hostile.policy, FROZEN, by=[STRANGER]), FROZEN, by=[STRANGER])
-    assert authority.update(with_policy(hostile, far)) == 3
+    assert authority.update(with_policy(hostile, far), BY_ANN) == 3
     assert ask(authority, container).version == 1
 
 
@@ -109,8 +111,8 @@ def test_of_two_owners_the_newest_version_of_either_counts(authority: Authority)
     shared = dynamic([("rights", ["view"])], [OWNER, CO_OWNER])
     second = version_after(shared.policy, ("rights", ["view"]), by=[CO_OWNER])
     frozen = version_after(second, FROZEN, by=[OWNER])
-    authority.update(with_policy(shared, second))
-    authority.update(with_policy(shared, frozen))
+    authority.update(with_policy(shared, second), BY_ANN)
+    authority.update(with_policy(shared, frozen), BY_ANN)
     for shown in (shared.policy, second, frozen):
         assert ask(authority, shared, prefix=with_policy(shared, shown)).rule == "opens"
 
@@ -141,7 +143,7 @@ def test_what_is_no_policy_of_this_container_denies_and_is_not_held(
     assert (answer.code, answer.version) == (error.code, None)
     assert outcomes(authority)[-1] == ("denied", error.code)
     with pytest.raises(error):
-        authority.update(prefix)
+        authority.update(prefix, BY_ANN)
     assert len(events(authority)) == 1
     assert ask(authority, container, now=int(clock.now)).version == 1
 
@@ -153,7 +155,7 @@ def test_a_policy_from_the_future_is_a_clock_that_is_behind(authority: Authority
 
 def test_an_expired_policy_is_not_replaced_by_an_older_one(authority: Authority, container: Made, clock: Clock) -> None:
     brief = version_after(container.policy, ("rights", ["view"]), last=1)
-    authority.update(with_policy(container, brief))
+    authority.update(with_policy(container, brief), BY_ANN)
     clock.now = NOW + 86_400
     assert ask(authority, container, now=int(clock.now)).code == "policy_expired"
 
@@ -162,12 +164,12 @@ def test_marks_forbid_what_is_older_than_an_authority_that_lost_its_envelopes_ha
     authority: Authority, container: Made, state: State
 ) -> None:
     second = version_after(container.policy, ("rights", ["view"]))
-    authority.update(with_policy(container, version_after(second, ("rights", ["view"]))))
+    authority.update(with_policy(container, version_after(second, ("rights", ["view"]))), BY_ANN)
     with state.transaction() as writing:
         writing.keep_envelope(name(OWNER), POLICY, b"".join([_framed(container.policy)]))
     assert ask(authority, container, prefix=with_policy(container, second)).code == "policy_rollback"
     with pytest.raises(PolicyRollback):
-        authority.update(with_policy(container, second))
+        authority.update(with_policy(container, second), BY_ANN)
 
 
 def _framed(signed: SignedEnvelope) -> bytes:
@@ -187,10 +189,29 @@ def test_a_held_policy_that_was_changed_is_a_state_that_is_not_in_order(
 
 def test_a_front_without_a_policy_of_this_authority_is_refused(authority: Authority) -> None:
     with pytest.raises(BadRequest):
-        authority.update(sealed("three").prefix)
+        authority.update(sealed("three").prefix, BY_ANN)
     theirs = dynamic(authorities=[SECOND.public])
     with pytest.raises(WrongAuthority):
-        authority.update(theirs.prefix)
+        authority.update(theirs.prefix, BY_ANN)
     with pytest.raises(TeraError):
-        authority.update(seal().prefix[:-1])
+        authority.update(seal().prefix[:-1], BY_ANN)
     assert events(authority) == []
+
+
+def test_who_brings_a_policy_that_is_new_here_is_known(authority: Authority, container: Made) -> None:
+    """Else any stranger could fill the log and the state with containers of its own."""
+    frozen = with_policy(container, version_after(container.policy, FROZEN))
+    with pytest.raises(UnknownViewer):
+        authority.update(frozen)
+    assert events(authority) == []
+    authority.enrol(name(OWNER), ANN)  # the signer itself is somebody who is known
+    assert authority.update(frozen) == 2
+    authority.withdraw(name(OWNER))
+    third = with_policy(container, version_after(version_after(container.policy, FROZEN), ("rights", ["view"])))
+    assert authority.update(third) == 3  # it is not new any more
+
+
+def test_another_policy_of_the_version_that_is_held_is_refused(authority: Authority, container: Made) -> None:
+    authority.update(with_policy(container, version_after(container.policy, FROZEN)), BY_ANN)
+    with pytest.raises(PolicyRollback):
+        authority.update(with_policy(container, version_after(container.policy, ("rights", ["view"]))), BY_ANN)

@@ -50,7 +50,7 @@ def found(state: State) -> tuple[object, ...]:
         )
 
 
-EMPTY = (Opens(), None, None, None, None, 0, 0, 0, None)
+EMPTY = (Opens(), None, None, None, None, None, 0, 0, None)
 FULL = (
     Opens(2, 10), KEPT, b"envelope", Mark(3, b"3" * 32), ANN, 4, 2, 5_000, Signed(2, 5_000, b"note"),
 )  # fmt: skip
@@ -149,3 +149,27 @@ def test_a_damaged_or_foreign_file_is_refused_and_left_as_it_is(tmp_path: Path) 
         with pytest.raises(StateUnavailable):
             SqliteState(path)
         assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE opens SET count = 'none'",
+        "UPDATE opens SET first = x'00'",
+        "UPDATE kept SET answer = 'text'",
+        "UPDATE kept SET viewer = x'00'",
+        "UPDATE envelope SET body = 1.5",
+        "UPDATE mark SET digest = 'text'",
+        "UPDATE viewer SET viewer = x'00'",
+        "UPDATE reported SET count = 'four'",
+        "UPDATE log_event SET t = 'noon'",
+    ],
+)
+def test_a_cell_that_somebody_else_wrote_is_damage(tmp_path: Path, statement: str) -> None:
+    state = SqliteState(tmp_path / "authority.db")
+    fill(state)
+    with state.transaction() as writing:
+        writing._db.execute(statement)  # type: ignore[attr-defined]
+    with pytest.raises(StateUnavailable):
+        found(state)
+    state.close()

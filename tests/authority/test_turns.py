@@ -64,23 +64,26 @@ def test_a_turn_ends_with_an_error_too(path: str) -> None:
 def test_a_child_process_has_a_turn_of_its_own(path: str) -> None:
     """The file that came with the fork is the parent's: through it, both would hold the lock."""
     turns = Turns(path, timeout=0.01)
-
-    def refused_in_a_child() -> bool:
-        pid = os.fork()
-        if pid == 0:
-            status = 0
-            try:
-                with turns.taken():
-                    pass
-            except StateUnavailable:
-                status = 7
-            finally:
-                os._exit(status)
-        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
-
+    begun, begin = os.pipe()
+    ended, end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(end)
+            with turns.taken():
+                os.write(begin, b"x")
+                os.read(ended, 1)
+        finally:
+            os._exit(0)
+    assert os.read(begun, 1) == b"x"
+    try:
+        with pytest.raises(StateUnavailable), turns.taken():
+            pytest.fail("two at once, in two processes")
+    finally:
+        os.close(end)
+        os.waitpid(pid, 0)
     with turns.taken():
-        assert refused_in_a_child()
-    assert not refused_in_a_child()
+        pass
     turns.close()
 
 

@@ -99,10 +99,22 @@ def test_the_log_is_named_by_its_folder_its_database_and_a_copy(log: Path, tera:
 
 
 def test_looking_changes_nothing(log: Path, tera: Tera) -> None:
-    before = log.read_bytes()
-    for arguments in (VERIFY, ["audit", "show", "auth"], ["audit", "checkpoint", "auth"]):
-        assert tera(*arguments).code == 0
-    assert log.read_bytes() == before
+    """Not even what was written ahead of the file is brought into it."""
+    with closing(sqlite3.connect(log)) as db:
+        db.execute("UPDATE viewer SET viewer = 'eve@example.org'")
+        db.commit()
+        Path("evidence").mkdir()
+        for ending in ("", "-wal"):
+            shutil.copy(f"{log}{ending}", "evidence")
+    before = {path.name: path.read_bytes() for path in Path("evidence").iterdir()}
+    assert before["authority.db-wal"]
+    for arguments in (
+        ["verify", "evidence", "--key", "authority.pub"],
+        ["show", "evidence"],
+        ["checkpoint", "evidence"],
+    ):
+        assert tera("audit", *arguments).code == 0
+    assert {name: Path("evidence", name).read_bytes() for name in before} == before
 
 
 def test_a_log_in_a_folder_where_nothing_can_be_made_is_read(
@@ -259,7 +271,10 @@ def test_what_is_no_log_is_refused(log: Path, tera: Tera, room: Room) -> None:
     Path("empty.db").touch()
     with closing(sqlite3.connect("other.db")) as db:
         db.execute("CREATE TABLE log_event (idx INTEGER)")
-    for path in ("nothing", "empty.db", "other.db", room.out_tera, "authority.pub"):
+    shutil.copy(log, "foreign.db")
+    with closing(sqlite3.connect("foreign.db")) as db:
+        db.execute("PRAGMA application_id = 1")
+    for path in ("nothing", "empty.db", "other.db", "foreign.db", room.out_tera, "authority.pub"):
         answer = tera("audit", "show", path)
         assert (answer.code, answer.out) == (4, b"")
     assert Path("empty.db").stat().st_size == 0

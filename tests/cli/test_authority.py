@@ -61,6 +61,16 @@ def world(room: Room, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worl
         yield World(folder, server, room.key)
 
 
+@pytest.fixture(autouse=True)
+def never_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Serving in this process would not end: a test fails that comes to it."""
+
+    def run(*_: object) -> None:
+        pytest.fail("it serves")
+
+    monkeypatch.setattr("tera.cli.serve._run", run)
+
+
 @pytest.fixture
 def enrolled(world: World, tera: Tera) -> World:
     answer = tera("authority", "enrol", "--data", world.at("auth"), "--viewer", "Ann@Example.ORG", world.at("ann.pub"))

@@ -334,6 +334,14 @@ def test_a_list_that_does_not_hold_is_shown_and_is_the_error(tera: Tera) -> None
     refused(tera("blocklist", "show", "absent"), 4, "absent: No such file")
 
 
+def test_a_page_that_was_changed_is_told_though_nothing_on_it_was_asked_for(tera: Tera) -> None:
+    write_list(*(number.to_bytes(32, "big") for number in range(1, 300)))
+    assert tera("blocklist", "show", LIST).code == 0
+    data = Path(LIST).read_bytes()
+    Path(LIST).write_bytes(data[:-50] + bytes((data[-50] ^ 1,)) + data[-49:])
+    refused(tera("blocklist", "show", LIST), 13, "a page of the block list is not the one that its issuer signed")
+
+
 def test_what_is_asked_for_is_answered_by_the_exit_code(tera: Tera, room: Room, file: Path) -> None:
     create(tera)
     add(tera, "--signer", "other.pub")

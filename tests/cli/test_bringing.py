@@ -49,6 +49,7 @@ def authority(tmp_path: Path) -> Iterator[Authority]:
     keys = HeldKeys(SigningKey(b"\x31" * 64), [PrivateKey(1, b"\x32" * 32)])
     found = Authority(MemoryState(), keys, origin="authority.example/log")
     found.enrol(bytes.fromhex(fingerprint(OTHER)), "ann@example.org")
+    found.enrol(bytes.fromhex(fingerprint(OWNER)), "owner@example.org")
     server = make_server(found)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

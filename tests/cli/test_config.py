@@ -162,6 +162,7 @@ LIST = '[[blocklists]]\nfile = "b.terb"\n'
         (LIST + "issuers = []", "[[blocklists]] lacks issuers"),
         (LIST + "issuers = 'ann.pub'", "issuers is not a list of texts"),
         (LIST + "issuers = ['ann.pub']\nstale = true", "neither"),
+        (LIST + "issuers = ['ann.pub']\nlist = 'mine'", "32 hexadecimal digits"),
         (LIST + "issuers = ['ann.pub']\nstale = 'Allow'", "neither"),
         (LIST + "issuers = ['ann.pub']\nissuer = 'ann.pub'", "'issuer' is no setting"),
     ],

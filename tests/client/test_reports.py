@@ -30,9 +30,18 @@ def recorded(authority: Authority) -> list[int]:
     return [one.extra["t"] for one in events(authority) if one.kind == "reported"]
 
 
+def fresh() -> Authority:
+    """Return one that has given both devices a lease."""
+    state = MemoryState()
+    with state.transaction() as writing:
+        for key in (DEVICE_KEY, OTHER_DEVICE):
+            writing.set_reported(name(key), 0)
+    return authority_on(state)
+
+
 @pytest.fixture
 def authority() -> Authority:
-    return authority_on(MemoryState())
+    return fresh()
 
 
 @pytest.fixture
@@ -118,7 +127,7 @@ def test_an_authority_that_was_set_back_gets_all_again(authority: Authority, sta
     opened(state, 1, 2)
     send_reports(state, DEVICE_KEY, OWN, authority)
     opened(state, 3)
-    restored = authority_on(MemoryState())
+    restored = fresh()
     assert send_reports(state, DEVICE_KEY, OWN, restored) == 3
     assert recorded(restored) == [1, 2, 3]
 

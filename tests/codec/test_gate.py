@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -353,6 +355,24 @@ def test_a_container_without_rules_needs_no_state_and_makes_none(tmp_path: Path)
         folder.mkdir()
         door(seal(), folder, [KEK], context=view(), config=config(state=state))
     assert not (tmp_path / "state").exists()
+
+
+LIGHT = """
+import io, sys
+import tera
+from tera.codec.config import Config
+from tera.state.readerdb import SqliteReaderState
+container = tera.open(io.BytesIO(sys.stdin.buffer.read()), [tera.KeyEncryptionKey(bytes(range(32)), b"k")],
+    config=Config(state=SqliteReaderState("/nowhere/reader.db")))
+container.read("a.txt")
+heavy = ("sqlite3", "http", "pycountry", "countryinfo", "idna", "tera.policy.vocabulary", "tera.release", "tera.audit")
+print(*[name for name in heavy if name in sys.modules])
+"""
+
+
+def test_a_container_without_rules_imports_nothing_that_decides_asks_or_remembers() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], input=seal(), capture_output=True, check=True)
+    assert done.stdout == b"\n"
 
 
 # --- a gate belongs to one opening --------------------------------------------------------------------------

@@ -198,8 +198,10 @@ def combined(*names: str) -> Case | None:
 PAIRS = [names for names in combinations(FAULTS, 2) if combined(*names)]
 
 
-def step_of(name: str, *, streaming: bool) -> tuple[float, str]:
+def step_of(name: str, place: str, *, streaming: bool) -> tuple[float, str]:
     fault = FAULTS[name]
+    if name == "end" and not streaming and place != "sealed":
+        return 3.5, fault.code  # the end is looked at before an authority is asked: half a file costs no open
     return fault.late if streaming and fault.late else (fault.step, fault.code)
 
 
@@ -207,8 +209,8 @@ def check(names: tuple[str, ...], door: Door, folder: Path) -> None:
     case = combined(*names)
     assert case is not None
     streaming = door is through_stream
-    first = min(names, key=lambda name: step_of(name, streaming=streaming))
-    step, code = step_of(first, streaming=streaming)
+    first = min(names, key=lambda name: step_of(name, case.place, streaming=streaming))
+    step, code = step_of(first, case.place, streaming=streaming)
     data = bytearray(original(case.place, *case.rights))
     blocked = [one(bytes(data)) for one in case.blocked]
     for change in case.edits:

@@ -185,6 +185,18 @@ def test_the_backup_of_another_container_is_kept_and_not_written(file: Path) -> 
         assert (beside.read_bytes(), file.read_bytes()) == (backup, data)
 
 
+def test_a_policy_of_another_length_is_not_written_over_what_follows(file: Path) -> None:
+    """It is this container's, in a copy that has more room, or less."""
+    data = file.read_bytes()
+    body = pack_policy(policy_of(data))
+    for length in (len(body) + 4_096, len(body) - 100):
+        other = with_policy(data, pack_policy(policy_of(data), length))
+        Path(f"{file}{SUFFIX}").write_bytes(backup_of(other))
+        error = refused("bad_input", lambda: recover(file))
+        assert "belongs to another container" in str(error)
+        assert file.read_bytes() == data
+
+
 def test_what_no_change_left_is_neither_followed_nor_removed(file: Path) -> None:
     beside = Path(f"{file}{SUFFIX}")
     makers: list[Callable[[], object]] = [

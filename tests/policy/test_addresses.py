@@ -179,3 +179,13 @@ def test_a_list_holds_what_one_of_its_sets_holds(written: list[str]) -> None:
 )
 def test_covering(outer: list[str], inner: str, verdict: bool) -> None:
     assert AddressList(map(read, outer)).covers(read(inner)) is verdict
+
+
+@given(st.lists(st.sampled_from([0, 0, 0, 1, 0xABC, 0xFFFF]), min_size=8, max_size=8))
+def test_an_ipv6_text_is_that_of_rfc_5952_whatever_the_python(groups: list[int]) -> None:
+    value = int.from_bytes(b"".join(group.to_bytes(2, "big") for group in groups), "big")
+    text = write(Span(6, value, value))
+    assert int(IPv6Address(text)) == value
+    assert "." not in text
+    if value >> 32 not in (0, 0xFFFF):  # Python writes these with decimals, or not, by its version
+        assert text == str(IPv6Address(value))

@@ -289,6 +289,17 @@ def test_the_next_version_continues_the_one_before() -> None:
         assert verify_policy(sign_envelope(made, KEYS[:1]), CORE, NOW, marks).envelope.rules == shown
 
 
+def test_a_version_above_a_lost_one_is_taken_by_everybody_who_has_seen_it() -> None:
+    lost = [sign_envelope(next_envelope(SIGNED, None, now=NOW, expires=NOW + 9), KEYS[:1])]
+    lost += [sign_envelope(next_envelope(lost[0], None, now=NOW, expires=NOW + 9), KEYS[:1])]
+    made = sign_envelope(next_envelope(SIGNED, FROZEN, now=NOW, expires=NOW + 9, lost=3), KEYS[:1])
+    assert (made.envelope.version, made.envelope.previous) == (5, SIGNED.hash)
+    for seen in (SIGNED, *lost):
+        marks = verify_policy(seen, CORE, NOW, {}).marks
+        assert verify_policy(made, CORE, NOW, marks).envelope.rules == FROZEN
+    refused("bad_input", next_envelope, SIGNED, None, now=NOW, expires=NOW + 9, lost=VERSION_MAX)
+
+
 def test_a_next_version_that_no_reader_takes_is_refused() -> None:
     refused("clock_behind", next_envelope, SIGNED, None, now=NOW - 11, expires=NOW)
     for options in ({"now": NOW, "expires": NOW}, {"now": NOW, "expires": limits.TIME_MAX + 1}):

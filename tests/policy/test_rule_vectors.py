@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from spec import reference, reference_rules
 from spec.vectors.rules.form import BAD_INPUT, REFUSED, SUCCESS, Case, load, meant, packed, unpacked
 from spec.vectors.rules.generate import different, make
-from tera.errors import BadCore, BadInput, TeraError, UnsupportedRule
+from tera.errors import BadCore, BadInput, TeraError
 from tera.format.rules import Rule
 from tera.format.rules import parse_rules as parse_shape
 from tera.policy import evaluate
@@ -333,5 +333,3 @@ def test_the_reference_has_the_rules_of_the_texts_table_and_their_entry_column()
         inside = len(row) > 4 and row[4] == "yes"
         assert inside == (name in reference_rules.IN_ENTRY)
         assert name == "entry" or (row[3] == "yes", inside) == (KINDS[name].enforceable, KINDS[name].in_entry)
-    with pytest.raises(UnsupportedRule):
-        parse_rules([Rule("colour", True)])

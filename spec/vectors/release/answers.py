@@ -177,6 +177,8 @@ def _denials(made: Answers) -> None:
     made.add("a release without a ct", "bad_answer", made.signed(ct=None))
     made.add("a denial by a rule that is not named", "bad_answer", made.denial("rule_denied"))
     made.add("a denial by a code that names a rule", "bad_answer", made.denial("blocked", rule="opens"))
+    for code in ("other", "authority_unavailable", "lease_expired", "bad_request", "answer_swapped", "no_key"):
+        made.add(f"a denial that says {code}", "bad_answer", made.denial(code))
     for at, none in enumerate(("entry", "entry.rights", "Opens", "other", "", b"opens", 5, True, [], {})):
         made.add(f"a denial by no rule {at}", "bad_answer", made.denial("rule_denied", rule=none))
 

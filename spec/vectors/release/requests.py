@@ -257,6 +257,8 @@ def _bindings(made: Requests) -> None:
     made.add("a container of no authority", "wrong_authority", made.unsigned(of=none, stanza=made.good["stanza"]))
     both = container({"release": sorted([AUD, other])})
     made.add("a container of two authorities", "success", made.unsigned(of=both), both)
+    for_second = made.unsigned(of=both, aud=other, stanza=make.stanza(both, aud=other))
+    made.add("for the other of two authorities", "wrong_authority", for_second)
 
 
 def _order(made: Requests) -> None:

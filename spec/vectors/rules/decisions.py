@@ -148,6 +148,9 @@ def mac() -> Cases:
         ("one_of_its", "One of the machine's is.", ["00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff"], YES),
         ("other", "None is.", ["00:00:00:00:00:00"], "mac"),
         ("none", "It says none.", [], "mac"),
+        ("capitals", "Letters of either case.", ["00:1A:2B:3C:4D:5E"], YES),
+        ("dashes", "Other marks.", ["00-1a-2b-3c-4d-5e"], YES),
+        ("plain", "No marks.", ["001a2b3c4d5e"], YES),
     ):
         yield case(f"mac_{name}", comment, rule, {"hardware": these}, verdict)
 

@@ -100,6 +100,9 @@ def without() -> Cases:
     text = '{"note": "geheim", "container": {"password": "geheim"}}'
     kept = '{"note": "geheim", "container": {"password": null}}'
     yield taken("password_place", "Only there.", text, {}, kept=kept, password="geheim")
+    text = '{"a": {"password": "geheim"}, "b": [{"password": 1}], "password": "geheim"}'
+    kept = '{"a": {"password": "geheim"}, "b": [{"password": 1}], "password": null}'
+    yield taken("password_elsewhere", "Others are the user's own.", text, {}, kept=kept, password="geheim")
     for dynamic in (True, False):
         text = text_of({"drm": {"dynamic": dynamic, "opens": 1}})
         yield taken(f"dynamic_{dynamic}".lower(), "No rule.", text, {"opens": 1}, dynamic=dynamic)
@@ -227,6 +230,7 @@ BAD: Final[tuple[tuple[str, str, Any, str], ...]] = (
     ("recipients", "empty", [], ""), ("recipients", "str", "a@b.c", ""), ("recipients", "number", [7], "[0]"),
     ("recipients", "no_address", ["a@b.c", "b"], "[1]"), ("recipients", "any_domain", ["a@*"], "[0]"),
     ("recipients", "sub_domains", ["*@*.b.c"], "[0]"), ("recipients", "local", ["ä@b.c"], "[0]"),
+    ("recipients", "kelvin", ["\u212a@b.c"], "[0]"),
     ("require_fresh_blocklist", "0", 0, ""), ("require_fresh_blocklist", "str", "yes", ""),
     ("require_signature", "str", "yes", ""), ("require_signature", "1", 1, ""),
     ("rights", "empty", [], ""), ("rights", "unknown", ["view", "edit"], "[1]"), ("rights", "capital", ["View"], "[0]"),
@@ -366,6 +370,7 @@ def texts() -> Cases:
         ("empty", "", None), ("no_json", "opens: 1", None), ("comma", '{"a": 1,}', None), ("two", "{}{}", None),
         ("nan", '{"a": NaN}', None), ("infinity", '{"drm": {"opens": Infinity}}', None), ("quotes", "{'a': 1}", None),
         ("bom", "\ufeff{}", None), ("half", '{"drm": {"time": {"end": "\\ud800"}}}', "drm.time.end"),
+        ("half_text", '{"drm": {"obligations": [{"id": "a", "args": {"b": "\\udfff"}}]}}', "drm.obligations.args.b"),
         ("half_name", '{"drm": {"time": {"\\udfff": 1}}}', "drm.time"),
         ("twice_drm", '{"drm": {"opens": 1}, "drm": {"opens": 1}}', "drm"),
         ("twice_rule", '{"drm": {"opens": 1, "opens": 1}}', "opens"),

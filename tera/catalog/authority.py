@@ -62,9 +62,9 @@ class OrgTables(Transaction):
         row = self._first(viewer, fingerprint=fingerprint)
         return None if row is None else str(row.email)
 
-    def reported(self, device: bytes) -> int:
+    def reported(self, device: bytes) -> int | None:
         row = self._first(reported, device=device)
-        return 0 if row is None else int(row.count)
+        return None if row is None else int(row.count)
 
     def record(self, event: Event) -> None:
         self._log.append(event.pack())

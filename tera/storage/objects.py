@@ -1,42 +1,62 @@
 """A store in an object store: S3, GCS or Azure, through obstore.
 
 The law of this file: it is the one door to obstore. A blob is put with "create only", in parts, by one thread; so it
-is there whole or not at all, and what is there is never replaced. Credentials are those of the URL's configuration,
-never what lies around in the environment.
+is there whole or not at all, and what is there is never replaced. Credentials are those of the configuration; what
+lies around in the environment, or at a cloud's metadata address, is never asked.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, NotFoundError
 from obstore.store import from_url
 
 from tera.codec.output import Output
-from tera.errors import BadInput, NoSuchBlob, OutputExists, StoreUnavailable
+from tera.errors import BadInput, LimitExceeded, NoSuchBlob, OutputExists, StoreUnavailable
 from tera.storage.port import Blob, OpenBlob, Store, check_key
 
 PART: Final = 8 << 20
-"""Bytes of a part; an S3 object has at most 10,000 of them, so 78 GiB."""
+"""Bytes of a part."""
+LONGEST: Final = PART * 10_000
+"""Bytes of a blob: an S3 object has at most 10,000 parts."""
 READ: Final = 8 << 20
 RETRY: Final[dict[str, Any]] = {"max_retries": 4, "retry_timeout": timedelta(seconds=20)}
 """The library's own default hides a full or missing store for three minutes."""
+_AMBIENT: Final = ("AWS_", "AZURE_", "GOOGLE_", "MSI_", "IDENTITY_")
+_ENVIRONMENT: Final = threading.Lock()
+_EXPLICIT: Final = {
+    "s3": ("access_key_id", "aws_access_key_id"),
+    "s3a": ("access_key_id", "aws_access_key_id"),
+    "gs": ("service_account_key", "service_account_path", "service_account", "google_service_account"),
+    "az": ("account_key", "sas_key", "client_secret"),
+    "azure": ("account_key", "sas_key", "client_secret"),
+}
 
 
 class ObjectStore(Store):
     """Blobs as objects below `url` (`s3://bucket/prefix`). `options` are the store's own, credentials among them.
 
-    Raises BadInput for an address that is none.
+    Without credentials requests are not signed. Raises BadInput for an address that is none.
     """
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
+        if not url.isprintable():
+            raise BadInput("the address of the object store is not printable")
+        given: dict[str, Any] = {"retry_config": RETRY, **(options or {})}
+        names = _EXPLICIT.get(url.partition(":")[0], ())
+        if names and not any(name in given for name in names):
+            given.setdefault("skip_signature", True)
         try:
-            self._store = from_url(url, retry_config=RETRY, **dict(options or {}))  # type: ignore[call-overload]
+            with _no_ambient_credentials():
+                self._store = from_url(url, **given)
         except Exception as error:  # of many kinds, by store
             raise BadInput(f"the address of the object store: {_words(error)}") from None
 
@@ -46,39 +66,34 @@ class ObjectStore(Store):
 
     def open(self, key: str) -> OpenBlob:
         check_key(key)
-        try:
+        with _translated(key):
             size = obstore.head(self._store, key)["size"]
-        except (NotFoundError, FileNotFoundError):
-            raise NoSuchBlob(f"{key} is not in the store") from None
-        except Exception as error:
-            raise _unavailable(key, error) from None
         return _Object(self._store, key, size)
 
     def delete(self, key: str) -> None:
         check_key(key)
         try:
-            obstore.delete(self._store, key)
-        except (NotFoundError, FileNotFoundError):
+            with _translated(key):
+                obstore.delete(self._store, key)
+        except NoSuchBlob:
             pass
-        except Exception as error:
-            raise _unavailable(key, error) from None
 
-    def blobs(self, prefix: str = "", after: str = "") -> Iterator[Blob]:
+    def blobs(self, prefix: str = "") -> Iterator[Blob]:
         folder = prefix.rpartition("/")[0]
-        try:
-            found = obstore.list(self._store, folder or None, offset=after or None)
-            for batch in found:
+        with _translated("the list of blobs", whole=True):
+            for batch in obstore.list(self._store, folder or None):
                 for one in batch:
-                    if one["path"].startswith(prefix) and one["path"] > after:
+                    if one["path"].startswith(prefix):
                         yield Blob(one["path"], one["size"], int(one["last_modified"].timestamp()))
-        except Exception as error:
-            raise _unavailable("the list of blobs", error) from None
 
     def check(self) -> None:
-        try:
+        with _translated("the store", whole=True):
             next(iter(obstore.list(self._store, chunk_size=1)), None)
-        except Exception as error:
-            raise _unavailable("the store", error) from None
+
+    def sweep(self) -> int:
+        """Return 0: parts that a killed writer left are seen by nobody here. A rule of the bucket removes them."""
+        self.check()
+        return 0
 
 
 class _Object:
@@ -94,12 +109,8 @@ class _Object:
         pieces = []
         while length:
             step = min(length, READ)
-            try:
+            with _translated(self._key):
                 piece = bytes(obstore.get_range(self._store, self._key, start=offset, length=step))
-            except (NotFoundError, FileNotFoundError):
-                raise NoSuchBlob(f"{self._key} is not in the store any more") from None
-            except Exception as error:
-                raise _unavailable(self._key, error) from None
             if not piece:
                 break
             pieces.append(piece)
@@ -133,40 +144,41 @@ class _ObjectOutput(Output):
         if offset != self._at:
             raise ValueError("an ordered output is written in order")
         self._at += len(data)
-        self._give(bytes(data))
+        if self._at > LONGEST:
+            raise LimitExceeded(f"a blob in this store has at most {LONGEST:,} bytes")
+        if not self._give(bytes(data)):
+            self._raise(self._error or RuntimeError("it takes no more"))
 
     def commit(self) -> None:
         self._give(None)
         self._thread.join()
-        if isinstance(self._error, AlreadyExistsError | FileExistsError):
-            raise OutputExists(f"{self._key} exists")
         if self._error is not None:
-            raise _unavailable(self._key, self._error)
+            self._raise(self._error)
 
     def abort(self) -> None:
         self._aborted = True
-        if self._thread.is_alive():
-            self._give(None)
-            self._thread.join()
+        self._give(None)
+        self._thread.join()
 
-    def _give(self, piece: bytes | None) -> None:
+    def _give(self, piece: bytes | None) -> bool:
+        """Hand over a piece, None for the end; say whether anybody takes it."""
         while self._thread.is_alive():
             try:
                 self._pieces.put(piece, timeout=0.2)
-                return
+                return True
             except queue.Full:
                 continue
-        if piece is not None:
-            self.commit_error()
+        return False
 
-    def commit_error(self) -> None:
-        """Raise why putting has ended before the blob did."""
-        if isinstance(self._error, AlreadyExistsError | FileExistsError):
+    def _raise(self, error: Exception) -> NoReturn:
+        if isinstance(error, AlreadyExistsError | FileExistsError):
             raise OutputExists(f"{self._key} exists")
-        raise _unavailable(self._key, self._error or RuntimeError("putting ended early"))
+        raise _unavailable(self._key, error)
 
     def _parts(self) -> Iterator[bytes]:
         while (piece := self._pieces.get()) is not None:
+            if self._aborted:
+                break
             yield piece
         if self._aborted:
             raise _Aborted
@@ -182,10 +194,39 @@ class _Aborted(Exception):
     """The blob is not wanted any more."""
 
 
+@contextmanager
+def _no_ambient_credentials() -> Iterator[None]:
+    """Hide from the library what it would take from the environment. It reads it when a store is made, once."""
+    with _ENVIRONMENT:
+        hidden = {name: value for name, value in os.environ.items() if name.upper().startswith(_AMBIENT)}
+        for name in hidden:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            os.environ.update(hidden)
+
+
+@contextmanager
+def _translated(what: str, *, whole: bool = False) -> Iterator[None]:
+    """Say what a failure is; where the `whole` store is meant, one that is not found is away."""
+    try:
+        yield
+    except (NotFoundError, FileNotFoundError) as error:
+        if whole:
+            raise _unavailable(what, error) from None
+        raise NoSuchBlob(f"{what} is not in the store") from None
+    except GeneratorExit:
+        raise
+    except Exception as error:  # of many kinds, by store
+        raise _unavailable(what, error) from None
+
+
 def _unavailable(what: str, error: Exception) -> StoreUnavailable:
     return StoreUnavailable(f"{what}: the object store does not answer: {_words(error)}")
 
 
 def _words(error: Exception) -> str:
-    """Return the first line of a library's error; it may quote headers and bodies in the others."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+    """Return the first line of a library's error, without the address in it; the others quote headers and bodies."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return " ".join(word.partition("?")[0] if "://" in word else word for word in line.split())[:200]

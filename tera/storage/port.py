@@ -16,7 +16,8 @@ from tera.codec.segment import ReadAt
 from tera.errors import BadInput
 
 KEY_BYTES: Final = 512
-_KEY: Final = re.compile(r"[a-z0-9][a-z0-9._-]*(?:/[a-z0-9][a-z0-9._-]*)*")
+_PART: Final = r"[a-z0-9][a-z0-9._-]{0,199}"
+_KEY: Final = re.compile(f"{_PART}(?:/{_PART})*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,16 @@ class OpenBlob(ReadAt, Protocol):
 
 
 class Store(Protocol):
-    """Blobs by key. Every method may raise BadInput for a key that is none, and StoreUnavailable."""
+    """Blobs by key. Every method may raise BadInput for a key that is none, and StoreUnavailable.
+
+    A key is never the beginning, up to a slash, of another one: in a folder one of them is a file.
+    """
 
     def create(self, key: str) -> Output:
-        """Return where a new blob is written; it is there after `commit`, which raises OutputExists if it was."""
+        """Return where a new blob is written; it is there after `commit`, which raises OutputExists if it was.
+
+        Writing may raise StoreUnavailable, and LimitExceeded for what is longer than the store's blobs can be.
+        """
         ...
 
     def open(self, key: str) -> OpenBlob:
@@ -51,8 +58,12 @@ class Store(Protocol):
         """Remove a blob, if it is there."""
         ...
 
-    def blobs(self, prefix: str = "", after: str = "") -> Iterator[Blob]:
-        """Yield the blobs whose key starts with `prefix` and sorts after `after`, in the order of their keys."""
+    def blobs(self, prefix: str = "") -> Iterator[Blob]:
+        """Yield the blobs whose key starts with `prefix`, each once, in no order that stores would agree on."""
+        ...
+
+    def sweep(self) -> int:
+        """Remove what killed writers left a day ago or earlier; return how many such files there were."""
         ...
 
     def check(self) -> None:

@@ -12,17 +12,15 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from tera.catalog.containers import Row
-from tera.errors import BadManifest, NoSuchThing, RuleDenied
-from tera.format import rules as shape
-from tera.format.limits import MANIFEST
+from tera.errors import NoSuchThing, RuleDenied
 from tera.format.rules import Rule
 from tera.library import block
 from tera.library.asker import Asker
+from tera.library.rules import rules_of
 from tera.policy.context import Action, Context
 from tera.policy.evaluate import Decision, enforce
 from tera.policy.vocabulary import Rules, parse_rules
 from tera.state.reader import Opens
-from tera.wire import canonical
 
 EXEMPT: Final = frozenset({"first_open_for", "geo", "ip", "opens", "recipients", "time"})
 """Recipients, place, time and counts: they bind everybody but the owner."""
@@ -38,12 +36,6 @@ class Wish:
     path: str | None = None
     fulfilled: frozenset[str] = frozenset()
     password: str | None = field(default=None, repr=False)
-
-
-def rules_of(row: Row) -> tuple[Rule, ...]:
-    """Return a row's rules in force; there may be none."""
-    value = canonical.unpack(row.rules, what="the rules of a row", max_len=MANIFEST)
-    return shape.parse_rules(value, BadManifest) if value else ()
 
 
 def judge(row: Row, asker: Asker, wish: Wish, before: Opens, now: int, sealed: Iterable[Rule] = ()) -> Decision:

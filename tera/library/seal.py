@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from tera.catalog import containers, orgs
 from tera.catalog.containers import ACTIVE, Row
-from tera.catalog.log import OrgLog
 from tera.codec.encoder import Encoder
 from tera.codec.header import Dynamic, sorted_tags, uuid7
 from tera.codec.inspect import digest as recompute
@@ -27,6 +26,7 @@ from tera.format import limits
 from tera.format.core import DynamicRules, StaticRules
 from tera.format.rules import Rule, rules_value
 from tera.library.drm import shown
+from tera.library.events import record
 from tera.library.library import Library, Principal
 from tera.library.tags import read_name, read_tags
 from tera.policy.document import parse_json
@@ -192,10 +192,7 @@ def _add(library: Library, principal: Principal, row: Row) -> Row:
             raise
         row = containers.add(db, row)
         orgs.use(db, org.id, size=row.size, containers=1)
-        event = library.event(
-            "create", container=row.core_id, bind=row.bind, viewer=principal.address, extra={"uuid": row.id}
-        )
-        OrgLog(db, org.id, library.random).append(event.pack())
+        record(library, db, principal, "create", row=row)
     return row
 
 

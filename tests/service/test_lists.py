@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_said_before_anything_is_sent(library: Library) -
 def test_of_the_longest_list_one_page_is_read_ahead(house: House) -> None:
     asked: list[tuple[Any, int]] = []
 
-    def fetch(after: Any, limit: int) -> list[tuple[int, dict[str, Any]]]:
+    def fetch(after: Any, limit: int) -> list[tuple[int | str, dict[str, Any]]]:
         asked.append((after, limit))
         start = 0 if after is None else after + 1
         return [(number, {"n": number}) for number in range(start, min(start + limit, 2_500))]

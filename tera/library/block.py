@@ -67,9 +67,13 @@ def check(row: Row) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CatalogBlocks:
-    """The library's own blocks, as an authority asks for block lists: always in force, never stale."""
+    """The blocks of one organisation, as its authority asks for block lists: always in force, never stale.
+
+    Another organisation's copy of the same container is nobody's business here: else who has a copy could close it.
+    """
 
     catalog: Catalog
+    org_id: str
     stale: bool = False
     marks: dict[MarkKey, Mark] = None  # type: ignore[assignment]
     issued: int = 0
@@ -81,15 +85,15 @@ class CatalogBlocks:
     @contextmanager
     def open(self, now: int, marks: Marks) -> Iterator[BlockList]:
         """See `BlockListSource`."""
-        yield cast("BlockList", CatalogBlocks(self.catalog, False, {}, now))
+        yield cast("BlockList", CatalogBlocks(self.catalog, self.org_id, False, {}, now))
 
     def check(self, named: Iterable[Named]) -> None:
-        """Raise Blocked when a container with this H_bind is blocked or was deleted, in any organisation."""
+        """Raise Blocked when a container with this H_bind is blocked or was deleted."""
         for kind, value in named:
             if kind == Kind.BIND:
                 with self.catalog.reading() as db:
                     rows = containers.by_bind(db, value)
-                if any(row.status != ACTIVE for row in rows):
+                if any(row.status != ACTIVE and row.org_id == self.org_id for row in rows):
                     raise Blocked("the container is blocked")
 
 

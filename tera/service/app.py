@@ -18,10 +18,11 @@ from starlette.responses import JSONResponse, Response
 from tera import __version__
 from tera.errors import TeraError
 from tera.library.library import Library
-from tera.service import api_keys, containers, decode, download, drm, events, health, log, pq, tags
+from tera.service import api_keys, containers, decode, download, drm, events, health, log, pq, release, tags, viewers
 from tera.service.crosssite import SameSite
 from tera.service.geo import NOWHERE, Locator
 from tera.service.methods import allowed
+from tera.service.openapi import install
 from tera.service.paths import OlderPaths
 from tera.service.problems import problem, shown
 from tera.service.tries import Tries
@@ -43,7 +44,8 @@ def make_app(
 
     `longest` bounds an upload, in bytes; `geo` knows where addresses are.
     """
-    app = FastAPI(title="tera", version=__version__, docs_url=None, redoc_url=None)
+    app = FastAPI(title="tera", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    install(app)
     app.state.library = library
     app.state.longest = longest
     app.state.geo = geo
@@ -59,6 +61,8 @@ def make_app(
     app.include_router(api_keys.router)
     app.include_router(decode.router)
     app.include_router(download.router)
+    app.include_router(release.router)
+    app.include_router(viewers.router)
     app.add_middleware(OlderPaths)
     app.add_middleware(SameSite)
 
@@ -86,5 +90,12 @@ def make_app(
         if error.status_code == 405:
             headers["Allow"] = allowed(app.routes, request.scope)
         return shown(error.status_code, code, str(error.detail), headers=headers, request_id=request.state.id)
+
+    @app.exception_handler(Exception)
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        """What is nobody's fault but ours: nothing of it is told but where it is logged."""
+        known = getattr(request.state, "id", "")
+        headers = {"X-Request-Id": known} if known else {}
+        return shown(500, "internal", "the service failed", headers=headers, request_id=known)
 
     return app

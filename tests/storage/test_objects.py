@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tera.errors import BadInput, LimitExceeded, NoSuchBlob, StoreUnavailable
+from tera.errors import BadInput, LimitExceeded, NoSuchBlob, OutputExists, StoreUnavailable
 from tera.storage import objects
 from tera.storage.objects import ObjectStore
 from tests.storage.stores import content, s3, store_of, written
@@ -28,14 +28,22 @@ QUICK: dict[str, Any] = {
 }
 
 
+BEGUN = b"<InitiateMultipartUploadResult><UploadId>upload-1</UploadId></InitiateMultipartUploadResult>"
+
+
 class Fake(ThreadingHTTPServer):
-    """A server that answers everything with one status, and remembers what it was asked."""
+    """A server that answers everything with one status, and remembers what it was asked; `hold` holds it up.
+
+    It never has what it is asked for, where its status is 200.
+    """
 
     daemon_threads = True
 
     def __init__(self, status: int, body: bytes = b"") -> None:
         self.asked: list[tuple[str, str, dict[str, str]]] = []
-        asked = self.asked
+        self.hold = threading.Event()
+        self.hold.set()
+        asked, hold = self.asked, self.hold
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -43,8 +51,10 @@ class Fake(ThreadingHTTPServer):
             def answer(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 asked.append((self.command, self.path, {name.lower(): value for name, value in self.headers.items()}))
-                self.send_response(status)
+                hold.wait(20)
+                self.send_response(404 if self.command == "HEAD" and status == 200 else status)
                 self.send_header("Content-Length", str(len(body)))
+                self.send_header("ETag", '"etag"')
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -54,6 +64,9 @@ class Fake(ThreadingHTTPServer):
                 pass
 
         super().__init__(("127.0.0.1", 0), Handler)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A store that was let go hangs up."""
 
     def store(self, **options: Any) -> ObjectStore:
         return store_at(self.server_address[1], **options)
@@ -150,6 +163,18 @@ def test_wrong_credentials_are_refused() -> None:
         assert "wrong" not in str(caught.value)
 
 
+def test_an_aborted_upload_in_parts_is_taken_back_on_the_server() -> None:
+    with fake(200, BEGUN) as server:
+        output = server.store(access_key_id="OURS", secret_access_key="s").create(KEY)
+        for at in range(20):
+            output.write_at(at << 20, bytes(1 << 20))
+        output.abort()
+        asked = [(how, path) for how, path, _ in server.asked]
+    assert any(how == "PUT" and "partNumber=1" in path for how, path in asked)
+    assert ("DELETE", "/bucket/pre/org-1/ab/blob?uploadId=upload-1") in asked
+    assert not any(how == "POST" and "uploadId" in path for how, path in asked), "it was not finished"
+
+
 def test_prefixes_of_one_bucket_are_stores_of_their_own(tmp_path: Path) -> None:
     one, two = store_of("s3", tmp_path), store_of("s3", tmp_path)
     written(one, KEY, b"1")
@@ -178,25 +203,36 @@ def test_an_ordered_output_refuses_another_order() -> None:
     output.abort()
 
 
-def test_a_writer_waits_for_the_store_with_few_parts_in_memory() -> None:
-    with fake(200) as server:
-        store = server.store(access_key_id="OURS", secret_access_key="s")
-        release = threading.Event()
-        output = store.create(KEY)
+def test_a_writer_waits_for_a_slow_store_with_few_parts_in_memory() -> None:
+    with fake(200, BEGUN) as server:
+        output = server.store(access_key_id="OURS", secret_access_key="s").create(KEY)
         given: list[int] = []
 
         def write() -> None:
-            for at in range(64):
-                try:
-                    output.write_at(at << 20, bytes(1 << 20))
-                except StoreUnavailable:
-                    return
+            for at in range(100):
+                output.write_at(at << 20, bytes(1 << 20))
                 given.append(at)
-            release.set()
+                if at == 7:
+                    server.hold.clear()
 
         thread = threading.Thread(target=write)
         thread.start()
+        time.sleep(0.5)
+        stuck = len(given)
+        server.hold.set()
         thread.join(20)
         assert not thread.is_alive()
         output.abort()
-        assert given
+    assert 8 <= stuck <= 45
+    assert len(given) == 100
+
+
+def test_a_long_blob_does_not_replace_one_that_came_meanwhile(tmp_path: Path) -> None:
+    store = store_of("s3", tmp_path)
+    output = store.create(KEY)
+    for at in range(10):
+        output.write_at(at << 20, bytes(1 << 20))
+    written(store, KEY, b"first")
+    with pytest.raises(OutputExists):
+        output.commit()
+    assert content(store, KEY) == b"first"

@@ -14,7 +14,7 @@ from tera.codec.output import Output
 from tera.errors import BadInput, NoSuchBlob, OutputExists
 from tera.storage.port import KEY_BYTES, Store
 from tests.cli.runs import environment
-from tests.storage.stores import content, s3, store_of, unfinished, written
+from tests.storage.stores import content, s3, store_of, written
 
 NOISE = random.Random(1).randbytes(1 << 20)
 KEY = "org-1/ab/blob"
@@ -98,15 +98,6 @@ def test_an_aborted_blob_leaves_nothing(store: Store, size: int) -> None:
     assert store.sweep() == 0
     written(store, KEY, b"again")
     assert content(store, KEY) == b"again"
-
-
-def test_an_aborted_upload_in_parts_leaves_none_on_the_server(tmp_path: Path) -> None:
-    store = store_of("s3", tmp_path)
-    output = store.create(KEY)
-    for at in range(20):
-        output.write_at(at << 20, NOISE)
-    output.abort()
-    assert [key for key in unfinished() if key.endswith(KEY)] == []
 
 
 def test_a_blob_that_was_committed_survives_a_late_abort(store: Store) -> None:

@@ -11,16 +11,14 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import re
 import socket
-import ssl
 import threading
 import time
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from tera import errors
-from tera.errors import AuthorityUnavailable, BadInput, LimitExceeded, TeraError
+from tera.client.address import Address, check_token
+from tera.errors import AuthorityUnavailable, LimitExceeded, TeraError
 from tera.release.answer import LONGEST
 from tera.release.request import LONGEST as LONGEST_REQUEST
 
@@ -30,9 +28,6 @@ TRIES: Final = 3
 PAUSE: Final = 0.2
 """Seconds before the first repetition; twice as many before the next."""
 
-_LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
-_ADDRESS: Final = re.compile(r"[A-Za-z0-9./:\[\]_~%-]+")
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]{1,4096}=*")
 _COUNT_MAX: Final = 2**63 - 1
 
 _FRONT: Final = "truncated not_tera unsupported_version bad_section bad_core unknown_feature bad_policy"
@@ -57,21 +52,9 @@ class HttpAuthority:
     """
 
     def __init__(self, url: str, *, token: str | None = None, timeout: float = 10.0) -> None:
-        try:
-            parts = urlsplit(url)
-            scheme, host, port = parts.scheme, parts.hostname, parts.port
-        except ValueError:
-            scheme, host, port = "", None, None
-        # What is wrong with it is not shown: a password may be part of it.
-        if scheme not in ("http", "https") or not host or not _ADDRESS.fullmatch(url) or port == 0:
-            raise BadInput("this is not the address of an authority", hint="https://host[:port][/path]")
-        if scheme == "http" and host not in _LOOPBACK:
-            raise BadInput(f"{host}: without TLS an authority is asked on this machine only", hint="https://...")
-        if token is not None and not _TOKEN.fullmatch(token):
-            raise BadInput("the authority's token is none: it is one word of letters, digits and -._~+/")
-        self._tls = ssl.create_default_context() if scheme == "https" else None
-        self._host, self._port = host, port
-        self._base = parts.path.rstrip("/") + PATH
+        self._address = Address(url, "an authority")
+        check_token(token, "authority")
+        self._base = self._address.path + PATH
         self._token = token
         self._timeout = timeout
 
@@ -121,7 +104,7 @@ class HttpAuthority:
 
     def _once(self, name: str, body: bytes | None) -> tuple[int, bytes]:
         """Ask once, in `timeout` seconds altogether: an answer that comes drop by drop is cut."""
-        connection = self._connection()
+        connection = self._address.connection(self._timeout)
         try:
             connection.connect()
             line = connection.sock
@@ -137,11 +120,6 @@ class HttpAuthority:
                 alarm.cancel()
         finally:
             connection.close()
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._tls is None:
-            return http.client.HTTPConnection(self._host, self._port, timeout=self._timeout)
-        return http.client.HTTPSConnection(self._host, self._port, timeout=self._timeout, context=self._tls)
 
     @staticmethod
     def _read(response: http.client.HTTPResponse) -> tuple[int, bytes]:
@@ -160,15 +138,11 @@ class HttpAuthority:
         code = _json(data).get("code") if status >= 400 else None
         if not isinstance(code, str) or code not in _STATED[name]:
             return self._unavailable(f"it answers with status {status}")
-        return _CODES[code](f"the authority at {self._where} refuses it: {code}")
-
-    @property
-    def _where(self) -> str:
-        return f"{self._host}:{self._port}" if self._port else self._host
+        return _CODES[code](f"the authority at {self._address} refuses it: {code}")
 
     def _unavailable(self, reason: str) -> AuthorityUnavailable:
         return AuthorityUnavailable(
-            f"the authority at {self._where} gives no answer: {reason}",
+            f"the authority at {self._address} gives no answer: {reason}",
             hint="try again; or check its url and token in the configuration",
         )
 

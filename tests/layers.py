@@ -31,7 +31,8 @@ ORDER = (
     (ROOT,),
     ("storage", "catalog"),
     ("library",),
-    ("service", "cli"),
+    ("service",),
+    ("cli",),
 )
 """Lower first. A module imports its own layer and those before it; layers side by side are strangers."""
 
@@ -47,10 +48,12 @@ DOORS = {
     "msgpack": "tera.wire.canonical",
     "multipart": "tera.service.forms",
     "obstore": "tera.storage.objects",
+    "prometheus_client": "tera.service.metrics",
     "pqcrypto": "tera.crypto.pq",
     "pycountry": "tera.policy.countries",
     "sqlalchemy": "tera.catalog",
     "starlette": "tera.service",
+    "uvicorn": "tera.service.serve",
     "zstandard": "tera.wire.zstd",
 }
 """Third-party package: the module, or the package of modules, that alone imports it."""

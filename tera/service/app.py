@@ -6,22 +6,25 @@ The law of this file: it puts the parts together and knows none of their insides
 from __future__ import annotations
 
 import ipaddress
-import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse
 
 from tera import __version__
 from tera.errors import TeraError
 from tera.library.library import Library
 from tera.service import api_keys, containers, decode, download, drm, events, health, log, pq, release, tags, viewers
+from tera.service.body import Uploads
 from tera.service.crosssite import SameSite
 from tera.service.geo import NOWHERE, Locator
+from tera.service.ids import RequestIds
+from tera.service.logs import RequestLog
 from tera.service.methods import allowed
+from tera.service.metrics import Measured, Metrics
 from tera.service.openapi import install
 from tera.service.paths import OlderPaths
 from tera.service.problems import problem, shown
@@ -48,6 +51,8 @@ def make_app(
     install(app)
     app.state.library = library
     app.state.longest = longest
+    app.state.uploads = Uploads()
+    app.state.metrics = Metrics(app.state.uploads)
     app.state.geo = geo
     app.state.proxies = tuple(ipaddress.ip_network(one) for one in proxies)
     app.state.tries = Tries(library.catalog, library.clock)
@@ -65,13 +70,9 @@ def make_app(
     app.include_router(viewers.router)
     app.add_middleware(OlderPaths)
     app.add_middleware(SameSite)
-
-    @app.middleware("http")
-    async def with_id(request: Request, call: Callable[[Request], Awaitable[Response]]) -> Response:
-        request.state.id = uuid.uuid4().hex
-        response = await call(request)
-        response.headers["X-Request-Id"] = request.state.id
-        return response
+    app.add_middleware(Measured, metrics=app.state.metrics)
+    app.add_middleware(RequestLog)
+    app.add_middleware(RequestIds)
 
     @app.exception_handler(TeraError)
     async def refused(request: Request, error: TeraError) -> JSONResponse:

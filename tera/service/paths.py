@@ -39,5 +39,5 @@ class OlderPaths:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            scope = {**scope, "path": one_form(scope["path"])}
+            scope["path"] = one_form(scope["path"])  # in place: what routing finds is for those outside too
         await self._app(scope, receive, send)

@@ -21,7 +21,7 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench contexts fuzz fuzz-install vectors clean
+.PHONY: help demo test check bench contexts strangers fuzz fuzz-install vectors clean
 
 help: ## show this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
@@ -45,6 +45,10 @@ bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg an
 
 contexts: $(dev) ## a million random requests: does each rule decide as its text says
 	@TERA_CONTEXTS=1000000 $(bin)/python -m pytest tests/policy/test_evaluate.py tests/policy/test_rule_vectors.py -k many_random_contexts
+
+strangers: $(dev) ## what strangers may send to the service, and being killed while it works, many times over
+	@TERA_OPENAPI_EXAMPLES=200 TERA_KILLS=300 $(bin)/python -m pytest -n auto tests/service/test_openapi.py \
+		tests/service/test_killed.py -k "strangers or killed"
 
 fuzz: fuzz-install ## run the fuzz targets for FUZZ_SECONDS (60) in all
 	@$(bin)/python -m fuzz.run --seconds $(FUZZ_SECONDS)

@@ -58,7 +58,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/readyz"): Operation("is_ready", "-", ref("Status"), also=(503,)),
     # containers
     ("GET", _C): _list("list_containers", "Container"),
-    ("POST", _C): Operation("upload_container", "write", ref("Uploaded"), body={}, takes=CONTAINER, also=(409, 413)),
+    ("POST", _C): Operation("upload_container", "write", ref("Uploaded"), body={}, takes=BINARY, also=(409, 413)),
     ("POST", f"{_C}/encode"): Operation(
         "encode_container", "write", ref("Encoded"), body=ref("Form"), takes="multipart/form-data", also=(409, 413)
     ),
@@ -99,7 +99,7 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/orgs/{org_id}/tags"): _list("list_tags", "TagCount"),
     # what happened
     ("GET", f"{_ONE}/attempts"): Operation(
-        "list_attempts", "read", {"oneOf": [array(ref("AttemptCount")), array(ref("Attempt"))]}
+        "list_attempts", "read", {"anyOf": [array(ref("AttemptCount")), array(ref("Attempt"))]}
     ),
     ("GET", f"{_ONE}/attempts/proof"): Operation("prove_attempt", "read", ref("AttemptProof")),
     ("GET", f"{_ONE}/events"): _list("list_events_of_container", "Event"),

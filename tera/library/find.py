@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tera.catalog import containers
 from tera.catalog.containers import ACTIVE, BLOCKED, DELETED, Filter, Row
+from tera.catalog.engine import Connection
 from tera.errors import BadInput, Conflict, NoSuchThing
 from tera.library.drm import moment
 from tera.library.library import Library, Principal
@@ -31,7 +32,12 @@ def get(library: Library, principal: Principal, container_id: str) -> Row:
 def found(library: Library, org_id: str, container_id: str) -> Row:
     """Return one container of an organisation, whoever asks. Raises NoSuchThing."""
     with library.catalog.reading() as db:
-        row = containers.get(db, org_id, _canonical(container_id))
+        return seen(db, org_id, container_id)
+
+
+def seen(db: Connection, org_id: str, container_id: str) -> Row:
+    """Return the same, as a transaction sees it. Raises NoSuchThing."""
+    row = containers.get(db, org_id, _canonical(container_id))
     if row is None or row.status == DELETED:
         raise NoSuchThing("there is no such container")
     return row

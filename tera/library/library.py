@@ -21,6 +21,7 @@ from tera.codec.config import BlockListSource
 from tera.crypto.random import Random, system
 from tera.errors import Forbidden
 from tera.library.keystore import KeyStore
+from tera.library.pool import Pool
 from tera.policy.places import Place
 from tera.storage.port import Store
 
@@ -61,6 +62,7 @@ class Library:
     random: Random = system
     session: int = 900
     """Seconds for which decoding the same container for the same viewer is one open."""
+    pool: Pool = field(default_factory=Pool, compare=False, repr=False)
 
     def now(self) -> int:
         """Return the time in seconds."""

@@ -13,6 +13,7 @@ from typing import Final
 
 from tera.catalog import sessions
 from tera.catalog.containers import Row
+from tera.catalog.engine import Connection
 from tera.catalog.log import OrgLog
 from tera.errors import Locked, TooManyTries, WrongPassphrase
 from tera.library.find import found
@@ -43,10 +44,7 @@ def trying(library: Library, row: Row, viewer: str) -> Iterator[None]:
     """Try a password within; WrongPassphrase counts. Raises Locked, TooManyTries."""
     with argon2_turn():
         with library.catalog.writing(row.org_id) as db:
-            count = sessions.tries(db, row.id, viewer)
-            if count >= MOST:
-                raise Locked("too many wrong passwords")
-            sessions.set_tries(db, row.id, viewer, count + 1)
+            sessions.set_tries(db, row.id, viewer, check(db, row, viewer) + 1)
         try:
             yield
         except WrongPassphrase:
@@ -55,6 +53,22 @@ def trying(library: Library, row: Row, viewer: str) -> Iterator[None]:
             with library.catalog.writing(row.org_id) as db:  # it was no try
                 sessions.set_tries(db, row.id, viewer, max(0, sessions.tries(db, row.id, viewer) - 1))
             raise
+        forgive(library, row, viewer)
+
+
+def check(db: Connection, row: Row, viewer: str) -> int:
+    """Return how many tries are held against a viewer who may have another. Raises Locked."""
+    count = sessions.tries(db, row.id, viewer)
+    if count >= MOST:
+        raise Locked("too many wrong passwords")
+    return count
+
+
+def forgive(library: Library, row: Row, viewer: str) -> None:
+    """Forget a viewer's wrong passwords: it has given the right one."""
+    with library.catalog.reading() as db:
+        count = sessions.tries(db, row.id, viewer)
+    if count:
         with library.catalog.writing(row.org_id) as db:
             sessions.set_tries(db, row.id, viewer, 0)
 

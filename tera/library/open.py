@@ -1,9 +1,10 @@
 """Opening containers through the service: decided, counted and on record before a byte leaves.
 
-The law of this file: every request is decided anew, once before a key is used and once in the transaction that counts
-and records it; the count is the one that the organisation's authority keeps, by H_bind and viewer. One open is one
+The law of this file: every request is decided anew, before a key is used and once more in the transaction that counts
+and records; the count is the one that the organisation's authority keeps, by H_bind and viewer. One open is one
 session: (container, viewer) for as long as `Library.session` says, from the first byte of a file on. Within it only
-the counting is skipped. Manifests, and requests that want no byte, are no opens.
+the counting is skipped; and what was recorded of it once, from the same place, is not recorded with each range.
+Manifests, and requests that want no byte, are no opens.
 
     open      the first byte of a session is about to leave
     read      anything else that was allowed: a manifest, a head, more of a session
@@ -24,12 +25,12 @@ from tera.catalog.log import OrgLog
 from tera.catalog.sessions import Session
 from tera.codec.reader import Container
 from tera.errors import BadInput, Denied, Forbidden, NoSuchThing, TeraError, TooManyTries, WrongPassphrase
-from tera.format.index import Entry
 from tera.format.rules import Rule
 from tera.library import find, lock
 from tera.library.asker import Asker, Said, asker
 from tera.library.decision import Wish, deciding_rule, judge
 from tera.library.library import Library, Principal
+from tera.library.pool import Held
 from tera.library.unseal import unseal
 from tera.policy.evaluate import Decision
 from tera.state.reader import Opens
@@ -40,11 +41,11 @@ PIECE: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """What was decided on which row; `inside` says whether a session goes on."""
+    """What was decided on which row; `session` is the one that goes on."""
 
     row: Row
     before: Opens
-    inside: bool
+    session: Session | None
     decision: Decision
 
 
@@ -54,23 +55,26 @@ class Opening:
     `entry` is the file that was asked for, None for the manifest.
     """
 
-    def __init__(self, library: Library, who: Asker, row: Row, wish: Wish) -> None:
+    def __init__(self, library: Library, who: Asker, row: Row, judged: _Judged | TeraError, wish: Wish) -> None:
         self.row = row
         self._library = library
         self._who = who
         self._wish = wish
         self._sealed: tuple[Rule, ...] = ()
         try:
-            with library.catalog.reading() as db:
-                self.decision = self._judge(db).decision
-            self._source = library.store.open(row.blob)
+            if isinstance(judged, TeraError):
+                raise judged
+            self._judged = judged
+            self._held, self._waited = self._hold()
         except TeraError as error:
             self._refuse(error)
             raise
         try:
-            self.container, self.entry = self._unseal()
+            self.entry = None if wish.path is None else self.container.entry(wish.path)
+            if self.entry is not None and self.entry.is_dir:
+                raise BadInput("this is a folder")
         except BaseException:
-            self._source.close()
+            self.close()
             raise
 
     def __enter__(self) -> Opening:
@@ -79,31 +83,41 @@ class Opening:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    @property
+    def container(self) -> Container:
+        return self._held.container
+
+    @property
+    def decision(self) -> Decision:
+        return self._judged.decision
+
     def close(self) -> None:
         """Give back what it holds."""
-        self.container.close()
-        self._source.close()
+        self._library.pool.give_back(self._held)
 
     def enter(self, *, counts: bool) -> None:
         """Decide once more, count and record; with `counts` bytes of a file are about to leave.
 
         Raises NoSuchThing, Blocked, RuleDenied when something has changed meanwhile.
         """
+        session = self._judged.session
+        if session is not None and not self._waited and self._library.pool.knows(self._name(session)):
+            return  # decided a moment ago, counted and on record
         refused: TeraError | None = None
         with self._library.catalog.writing(self.row.org_id) as db:
             try:
-                judged = self._judge(db)
+                self._judged = judged = self._judge(db)
             except (Denied, NoSuchThing) as error:
                 refused = error
                 self._record(db, "denied", deciding_rule(error))
             else:
-                self.decision = judged.decision
-                begins = counts and not judged.inside
-                if begins:
-                    self._begin(db, judged)
+                begins = counts and judged.session is None
+                session = self._begin(db, judged) if begins else judged.session
                 self._record(db, "open" if begins else "read")
         if refused is not None:
             raise refused
+        if session is not None:
+            self._library.pool.remember(self._name(session))
 
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield bytes `start` to `stop` of the file, at most 1 MiB at a time, each verified; all of it is compared
@@ -120,46 +134,52 @@ class Opening:
     # --- deciding ---------------------------------------------------------------------------------------
 
     def _judge(self, db: Connection) -> _Judged:
-        """Decide on the row, the count and the session as they are now."""
         row = containers.get(db, self.row.org_id, self.row.id)
         if row is None or row.status == DELETED:
             raise NoSuchThing("there is no such container")
-        now = self._library.now()
-        before = OrgTables(db, row.org_id).opens(row.bind, self._who.address)
-        session = sessions.get(db, row.org_id, row.id, self._who.address)
-        inside = session is not None and session.began_at <= now < session.began_at + self._library.session
-        if inside and session is not None:
-            before = Opens(session.before, before.first)
-        decision = judge(row, self._who, self._wish, before, now, self._sealed)
-        return _Judged(row, before, inside, decision)
+        return _judge(self._library, db, self._who, row, self._wish, self._sealed)
 
-    def _begin(self, db: Connection, judged: _Judged) -> None:
+    def _begin(self, db: Connection, judged: _Judged) -> Session:
         """Begin a session, and count it; the owner's opens are not counted."""
         row, now = judged.row, self._library.now()
         if not self._who.owns(row):
             OrgTables(db, row.org_id).count(row.bind, self._who.address, now)
-        sessions.begin(db, row.org_id, row.id, self._who.address, Session(judged.before.count, now))
+        session = Session(judged.before.count, now)
+        sessions.begin(db, row.org_id, row.id, self._who.address, session)
+        return session
+
+    def _name(self, session: Session) -> tuple[object, ...]:
+        """Return what is on record when this request of a session is."""
+        return self.row.id, self._who.address, session.began_at, self._wish.action, str(self._who.trace)
 
     # --- the key ------------------------------------------------------------------------------------------
 
-    def _unseal(self) -> tuple[Container, Entry | None]:
-        library, row = self._library, self.row
-        keys = library.keys.load(row.org_id)
-        trying = lock.trying(library, row, self._who.address)
+    def _hold(self) -> tuple[Held, bool]:
+        """Return the open container, and whether opening it took its time."""
+        library, row, password = self._library, self.row, self._wish.password
+        held = library.pool.take(row.id, password, library.now())
+        waited = held is None
+        if held is None:
+            source = library.store.open(row.blob)
+            try:
+                trying = lock.trying(library, row, self._who.address)
+                container, sealed = unseal(source, library.keys.load(row.org_id), password, trying)
+            except BaseException:
+                source.close()
+                raise
+            held = Held(container, source, sealed, library.now() + library.session)
+            library.pool.put(row.id, password, held)
+        elif password is not None:
+            lock.forgive(library, row, self._who.address)
+        self._sealed = held.sealed
         try:
-            container, self._sealed = unseal(self._source, keys, self._wish.password, trying)
-            if self._sealed:
+            if held.sealed:
                 with library.catalog.reading() as db:
-                    self.decision = self._judge(db).decision
-        except TeraError as error:
-            self._refuse(error)
+                    self._judged = self._judge(db)
+        except BaseException:
+            library.pool.give_back(held)
             raise
-        if self._wish.path is None:
-            return container, None
-        entry = container.entry(self._wish.path)
-        if entry.is_dir:
-            raise BadInput("this is a folder")
-        return container, entry
+        return held, waited
 
     # --- the log ------------------------------------------------------------------------------------------
 
@@ -194,7 +214,30 @@ def begin(
         if viewer is not None:
             _record_forged(library, principal, container_id, wish)
         raise
-    return Opening(library, who, find.found(library, principal.org.id, container_id), wish)
+    judged: _Judged | TeraError
+    with library.catalog.reading() as db:
+        row = find.seen(db, principal.org.id, container_id)
+        try:
+            judged = _judge(library, db, who, row, wish)
+            if wish.password is not None:
+                lock.check(db, row, who.address)
+        except (Denied, NoSuchThing) as error:
+            judged = error
+    return Opening(library, who, row, judged, wish)
+
+
+def _judge(
+    library: Library, db: Connection, who: Asker, row: Row, wish: Wish, sealed: tuple[Rule, ...] = ()
+) -> _Judged:
+    """Decide on a row, with the count and the session as they are now."""
+    now = library.now()
+    before = OrgTables(db, row.org_id).opens(row.bind, who.address)
+    session = sessions.get(db, row.org_id, row.id, who.address)
+    if session is not None and not session.began_at <= now < session.began_at + library.session:
+        session = None
+    if session is not None:
+        before = Opens(session.before, before.first)
+    return _Judged(row, before, session, judge(row, who, wish, before, now, sealed))
 
 
 def record(

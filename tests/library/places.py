@@ -68,4 +68,5 @@ def clock() -> Clock:
 def library(tmp_path: Path, empty_catalog: Path, clock: Clock) -> Iterator[Library]:
     found = library_at(tmp_path, empty_catalog, clock)
     yield found
+    found.pool.close()
     found.catalog.close()

@@ -11,8 +11,10 @@ import contextlib
 import http.client
 import json
 import select
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Protocol
 from urllib.parse import quote, urlencode
@@ -219,25 +221,23 @@ class Transport:
 
     def _send(self, connection: http.client.HTTPConnection, body: Body, sent: _Sent) -> None:
         """Send a body; stop when the server has answered, or has hung up, before its end: its answer says why."""
-        chunked = body.size is None
+        line = connection.sock
+        push = partial(_push, line) if not self.address.secret else partial(_push_all, line)
         try:
             for piece in _own(body.pieces()):
                 for at in range(0, len(piece), PIECE):
                     part = memoryview(piece)[at : at + PIECE]
-                    if not self.address.secret and _answers(connection):
-                        return
-                    if chunked:
-                        connection.send(b"%x\r\n" % len(part))
-                    connection.send(part)
-                    if chunked:
-                        connection.send(b"\r\n")
+                    if body.size is None:
+                        push(b"%x\r\n" % len(part))
+                    push(part)
+                    if body.size is None:
+                        push(b"\r\n")
                     sent.add(len(part))
-            if chunked:
-                connection.send(b"0\r\n\r\n")
-        except (BrokenPipeError, ConnectionResetError):
+            if body.size is None:
+                push(b"0\r\n\r\n")
+        except (_Answered, BrokenPipeError, ConnectionResetError):
             return
-        if connection.sock is not None:
-            connection.sock.settimeout(self._timeout + sent.count / SLOWEST)
+        line.settimeout(self._timeout + sent.count / SLOWEST)
 
 
 class _Sent:
@@ -284,14 +284,27 @@ def _own(pieces: Pieces) -> Pieces:
         yield piece
 
 
-def _answers(connection: http.client.HTTPConnection) -> bool:
-    """Say whether something has arrived. (Under TLS that may be a ticket.)"""
-    line = connection.sock
-    if line is None:
-        return False
+class _Answered(Exception):
+    """The server has said something before it was told everything."""
+
+
+def _push(line: socket.socket, data: bytes | memoryview) -> None:
+    """Send all of it. Raises _Answered, also in the middle: who has answered may not read any more."""
     waiting = select.poll()
-    waiting.register(line, select.POLLIN | select.POLLHUP)
-    return bool(waiting.poll(0))
+    waiting.register(line, select.POLLIN | select.POLLOUT)
+    left, patience = memoryview(data), line.gettimeout()
+    while left:
+        ready = waiting.poll(None if patience is None else patience * 1_000)
+        if not ready:
+            raise TimeoutError
+        if ready[0][1] != select.POLLOUT:
+            raise _Answered
+        left = left[line.send(left) :]
+
+
+def _push_all(line: socket.socket, data: bytes | memoryview) -> None:
+    """Send all of it under TLS, where what arrives may be a ticket and no answer."""
+    line.sendall(data)
 
 
 def _problem(answer: Answer) -> bytes:

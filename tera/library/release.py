@@ -14,7 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tera.audit.events import Event
-from tera.authority.authority import Authority, Caller
+from tera.authority.authority import Authority
+from tera.authority.caller import Caller, known_viewer
 from tera.authority.decide import Basis
 from tera.authority.keys import HeldKeys
 from tera.authority.ports import Kept, Transaction
@@ -98,14 +99,11 @@ def release_of(library: Library, sender: Sender, container_id: str, message: byt
     Raises NoSuchThing (also for whom `recipients` does not name), Blocked, RuleDenied by the rules in force here,
     BadInput for a request about something else, and what `Authority.release` does.
     """
-    row = find.found(library, sender.org_id, container_id)
     request = parse_request(message)
-    if request.bind != row.bind:
-        raise BadInput("the request is for another container")
     if lease and not request.lease:
         raise BadInput("the request asks for no lease")
     try:
-        return _guard(library, sender, request, row).release(message)
+        return _guard(library, sender, request, container_id).release(message)
     except RuleDenied as error:
         if error.rule == RECIPIENTS:
             raise NoSuchThing("there is no such container") from None
@@ -122,13 +120,14 @@ def report(library: Library, sender: Sender, message: bytes) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """What the library says of one request. `rules` are those that bind besides the container's own."""
+    """What the library says of one request: `refused` at once; `rules` bind besides the container's own."""
 
     library: Library
     sender: Sender
     request: Request
     row: Row
     rules: tuple[Rules, ...]
+    refused: Denied | None
 
     def release(self, message: bytes) -> bytes:
         """Ask, and let the authority answer. Raises Blocked, RuleDenied, and what `Authority.release` does."""
@@ -142,7 +141,8 @@ class _Guard:
             clock=library.clock,
         )
         try:
-            self._ask()
+            if self.refused is not None:
+                raise self.refused
             return authority.release(message, self.sender.caller)
         except (Blocked, RuleDenied) as error:
             self.request.check(authority.fingerprint)  # nobody is on record by a forged request
@@ -151,26 +151,11 @@ class _Guard:
 
     def check_blocks(self, db: Connection) -> None:
         """Raise Blocked when a copy of the container is blocked here, or was deleted."""
-        if any(row.status != ACTIVE for row in _copies(db, self.sender.org_id, self.request.bind)):
-            raise Blocked("the container is blocked")
+        _check_blocks(_copies(db, self.sender.org_id, self.request.bind))
 
     def check_rules(self, viewer: str, before: Opens, now: int) -> None:
         """Raise RuleDenied when the rules in force here do not allow it."""
-        request, caller = self.request, self.sender.caller
-        context = Context(
-            action=request.action,
-            viewer=viewer,
-            ip=caller.ip,
-            place=caller.place,
-            device=request.device,
-            device_proven=request.device is not None,  # else the authority refuses it
-            opens=before.count,
-            first_open=before.first,
-            blocklist_age=0,
-            fulfilled=frozenset(request.obligations),
-        )
-        for rules in self.rules:
-            enforce(rules, context, now)
+        _check_rules(self.rules, self.request, self.sender, viewer, before, now)
 
     def denial(self, error: Denied) -> bytes:
         """Return a signed denial."""
@@ -184,12 +169,6 @@ class _Guard:
             rule=error.rule if isinstance(error, RuleDenied) else None,
         )
         return sign_answer(answer, signing)
-
-    def _ask(self) -> None:
-        with self.library.catalog.reading() as db:
-            self.check_blocks(db)
-            basis = Basis.read(OrgTables(db, self.sender.org_id), self.request, self.sender.caller)
-            self.check_rules(basis.viewer, basis.before, self.library.now())
 
     def _record(self, error: Denied) -> None:
         with self.library.catalog.writing(self.sender.org_id) as db:
@@ -242,20 +221,57 @@ class _GuardedTables(OrgTables):
         super().record(self._guard.traced(event))
 
 
-def _guard(library: Library, sender: Sender, request: Request, row: Row | None = None) -> _Guard:
-    """Return the guard of a request; `row` is the copy that was asked for. Raises NoSuchThing."""
+def _guard(library: Library, sender: Sender, request: Request, container_id: str | None = None) -> _Guard:
+    """Return the guard of a request, for the copy with this id, or any. Raises NoSuchThing, BadInput, UnknownViewer."""
     with library.catalog.reading() as db:
+        row = None if container_id is None else find.seen(db, sender.org_id, container_id)
+        if row is not None and row.bind != request.bind:
+            raise BadInput("the request is for another container")
         copies = _copies(db, sender.org_id, request.bind)
-    if not copies:
-        raise NoSuchThing("there is no such container")
-    place = request.core.rules
-    own = canonical.pack(rules_value(place.rules)) if isinstance(place, StaticRules) else None
-    besides = {one.rules: one for one in copies if one.rules != own}
-    rules = [rules_of(one) for one in besides.values()]
-    if row is not None:  # whom nobody named is told that there is nothing
-        rules.insert(0, tuple(one for one in rules_of(row) if one.name == RECIPIENTS))
-    return _Guard(library, sender, request, row or copies[-1], tuple(map(parse_rules, rules)))
+        if not copies:
+            raise NoSuchThing("there is no such container")
+        place = request.core.rules
+        own = canonical.pack(rules_value(place.rules)) if isinstance(place, StaticRules) else None
+        besides = {one.rules: one for one in copies if one.rules != own}
+        rules = tuple(parse_rules(rules_of(one)) for one in besides.values())
+        refused: Denied | None = None
+        try:
+            tables, now = OrgTables(db, sender.org_id), library.now()
+            if row is not None:  # whom nobody named is told that there is nothing, blocked or not
+                named = parse_rules([one for one in rules_of(row) if one.name == RECIPIENTS])
+                _check_rules((named,), request, sender, known_viewer(tables, request, sender.caller), Opens(), now)
+            _check_blocks(copies)
+            if rules:
+                basis = Basis.read(tables, request, sender.caller)
+                _check_rules(rules, request, sender, basis.viewer, basis.before, now)
+        except (Blocked, RuleDenied) as error:
+            refused = error
+    return _Guard(library, sender, request, row or copies[-1], rules, refused)
 
 
 def _copies(db: Connection, org_id: str, bind: bytes) -> Sequence[Row]:
     return [row for row in containers.by_bind(db, bind) if row.org_id == org_id]
+
+
+def _check_blocks(copies: Sequence[Row]) -> None:
+    if any(row.status != ACTIVE for row in copies):
+        raise Blocked("the container is blocked")
+
+
+def _check_rules(
+    found: Sequence[Rules], request: Request, sender: Sender, viewer: str, before: Opens, now: int
+) -> None:
+    context = Context(
+        action=request.action,
+        viewer=viewer,
+        ip=sender.caller.ip,
+        place=sender.caller.place,
+        device=request.device,
+        device_proven=request.device is not None,  # else the authority refuses it
+        opens=before.count,
+        first_open=before.first,
+        blocklist_age=0,
+        fulfilled=frozenset(request.obligations),
+    )
+    for rules in found:
+        enforce(rules, context, now)

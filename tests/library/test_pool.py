@@ -38,7 +38,7 @@ def test_what_is_put_is_taken_with_the_same_password_only() -> None:
 def test_what_is_over_is_not_given_and_closed_when_nobody_reads() -> None:
     pool, one = Pool(), held(until=100)
     pool.put("c", None, one)
-    assert pool.take("c", None, 99) is one
+    assert pool.take("c", None, 99) == one
     assert pool.take("c", None, 100) is None
     assert closed(one) == (0,)  # two read from it
     pool.give_back(one)

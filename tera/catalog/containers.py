@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tera.catalog.tables import container, container_tag
 
@@ -61,6 +61,19 @@ class Filter:
     end: int | None = None
 
 
+_NAMES: Final = tuple(Row.__dataclass_fields__)
+# Made once: building a statement takes longer than running it.
+_ROWS: Final = select(*(container.c[name] for name in _NAMES))
+_BY_ID: Final = _ROWS.where(container.c.id == bindparam("id"), container.c.org_id == bindparam("org"))
+_BY_DIGEST, _BY_SHA256 = (
+    _ROWS.where(
+        container.c.org_id == bindparam("org"), column == bindparam("digest"), container.c.status != DELETED
+    ).limit(2)
+    for column in (container.c.digest, container.c.sha256)
+)
+_BY_BIND: Final = _ROWS.where(container.c.bind == bindparam("bind"))
+
+
 def add(db: Connection, row: Row) -> Row:
     """Add a container and its tags; return it with its `seq`."""
     values = {name: getattr(row, name) for name in Row.__dataclass_fields__ if name != "seq"}
@@ -71,31 +84,31 @@ def add(db: Connection, row: Row) -> Row:
 
 
 def get(db: Connection, org_id: str, container_id: str) -> Row | None:
-    found = db.execute(select(container).where(container.c.id == container_id, container.c.org_id == org_id)).first()
+    found = db.execute(_BY_ID, {"id": container_id, "org": org_id}).first()
     return None if found is None else _row(found)
 
 
 def by_digest(db: Connection, org_id: str, *, digest: str | None = None, sha256: str | None = None) -> list[Row]:
     """Return at most two of those that have this digest and are not deleted."""
-    which = container.c.digest == digest if digest is not None else container.c.sha256 == sha256
-    statement = select(container).where(container.c.org_id == org_id, which, container.c.status != DELETED).limit(2)
-    return [_row(found) for found in db.execute(statement)]
+    if digest is not None:
+        return [_row(found) for found in db.execute(_BY_DIGEST, {"org": org_id, "digest": digest})]
+    return [_row(found) for found in db.execute(_BY_SHA256, {"org": org_id, "digest": sha256})]
 
 
 def by_bind(db: Connection, bind: bytes) -> list[Row]:
     """Return those of any organisation with this H_bind, the deleted ones too."""
-    return [_row(found) for found in db.execute(select(container).where(container.c.bind == bind))]
+    return [_row(found) for found in db.execute(_BY_BIND, {"bind": bind})]
 
 
 def page(db: Connection, org_id: str, wanted: Filter, *, after: int = 0, limit: int = 1_000) -> list[Row]:
     """Return the next containers that are not deleted, behind the one with the `seq` `after`, the oldest first."""
     c = container.c
-    statement = select(container).where(c.org_id == org_id, c.seq > after)
+    statement = _ROWS.where(c.org_id == org_id, c.seq > after)
     if wanted.tag is not None:
         tagged = select(container_tag.c.seq).where(
             container_tag.c.org_id == org_id, container_tag.c.tag == wanted.tag, container_tag.c.seq > after
         )
-        statement = select(container).where(c.org_id == org_id, c.seq.in_(tagged.order_by(container_tag.c.seq)))
+        statement = _ROWS.where(c.org_id == org_id, c.seq.in_(tagged.order_by(container_tag.c.seq)))
     statement = statement.where(c.status == wanted.status if wanted.status else c.status != DELETED)
     if wanted.name_prefix:
         statement = statement.where(c.name >= wanted.name_prefix, c.name < wanted.name_prefix + "\U0010ffff")
@@ -109,9 +122,7 @@ def page(db: Connection, org_id: str, wanted: Filter, *, after: int = 0, limit: 
 def every(db: Connection, after: int = 0, limit: int = 1_000) -> Iterator[Row]:
     """Yield every row of every organisation, for checks."""
     while True:
-        found = db.execute(
-            select(container).where(container.c.seq > after).order_by(container.c.seq).limit(limit)
-        ).all()
+        found = db.execute(_ROWS.where(container.c.seq > after).order_by(container.c.seq).limit(limit)).all()
         yield from map(_row, found)
         if len(found) < limit:
             return
@@ -135,11 +146,10 @@ def _tag(db: Connection, org_id: str, seq: int, tags: tuple[str, ...]) -> None:
 
 
 def _row(found: Any) -> Row:
-    values = {name: getattr(found, name) for name in Row.__dataclass_fields__}
-    values |= {
-        "files": tuple(json.loads(found.files)),
-        "tags": tuple(json.loads(found.tags)),
-        "drm": json.loads(found.drm),
-        **{name: bytes(getattr(found, name)) for name in ("core_id", "bind", "rules")},
-    }
+    values = dict(zip(_NAMES, found, strict=True))
+    for name in ("files", "tags", "drm"):
+        values[name] = json.loads(values[name])
+    for name in ("core_id", "bind", "rules"):
+        values[name] = bytes(values[name])
+    values |= {"files": tuple(values["files"]), "tags": tuple(values["tags"])}
     return Row(**values)

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from tera.catalog.tables import failure
 
 KEEP: Final = 60
 """Minutes."""
+_COUNT: Final = select(failure.c["count"]).where(
+    failure.c.address == bindparam("address"), failure.c.minute == bindparam("minute")
+)
 
 
 def count(db: Connection, address: str, minute: int) -> int:
     """Return the failures of an address in a minute since 1970."""
-    c = failure.c
-    found = db.scalar(select(c["count"]).where(c.address == address, c.minute == minute))
+    found = db.scalar(_COUNT, {"address": address, "minute": minute})
     return 0 if found is None else int(found)
 
 

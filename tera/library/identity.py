@@ -13,6 +13,7 @@ import base64
 import hashlib
 import re
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -108,20 +109,22 @@ def revoke_key(library: Library, principal: Principal, key_id: str) -> None:
             record(library, db, principal, "key_revoke", extra={"of": key_id})
 
 
-def authenticate(library: Library, header: str | None) -> tuple[ApiKey, Org]:
-    """Return the key of an Authorization header, and its organisation. Raises BadCredentials."""
-    key_id, secret = _credentials(header)
-    if not _KEY_ID.fullmatch(key_id):
-        raise BadCredentials("the API key is not known, or its secret is wrong")
+def authenticate(
+    library: Library, header: str | None, *, first: Callable[[Connection], None] | None = None
+) -> tuple[ApiKey, Org]:
+    """Return the key of an Authorization header, and its organisation. `first` is asked before, on what is read.
+
+    Raises BadCredentials, and what `first` does.
+    """
     with library.catalog.reading() as db:
-        found = orgs.get_key(db, key_id)
-        expected = _UNKNOWN if found is None else found[1]
-        fits = equal(_hash(secret), expected)
-        org = None if found is None else orgs.get_org(db, found[0].org_id)
-    now = library.now()
-    if found is None or org is None or not fits:
+        if first is not None:
+            first(db)
+        key_id, secret = _credentials(header)
+        found = orgs.get_key_and_org(db, key_id) if _KEY_ID.fullmatch(key_id) else None
+    fits = equal(_hash(secret), _UNKNOWN if found is None else found[1])
+    if found is None or not fits:
         raise BadCredentials("the API key is not known, or its secret is wrong")
-    key = found[0]
+    (key, _, org), now = found, library.now()
     if key.revoked_at is not None or org.disabled_at is not None or (key.expires_at or now + 1) <= now:
         raise BadCredentials("the API key is over")
     _touch(library, key, now)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Final
 
 from tera.catalog import failures
-from tera.catalog.engine import Catalog
+from tera.catalog.engine import Catalog, Connection
 from tera.errors import TooManyTries
 
 MOST: Final = 10
@@ -28,10 +28,13 @@ class Tries:
 
     def check(self, address: str | None) -> None:
         """Return when the address may try. Raises TooManyTries."""
-        now = int(self._clock())
         with self._catalog.reading() as db:
-            count = failures.count(db, counted(address), now // 60)
-        if count >= MOST:
+            self.check_in(db, address)
+
+    def check_in(self, db: Connection, address: str | None) -> None:
+        """The same, in a transaction that is open."""
+        now = int(self._clock())
+        if failures.count(db, counted(address), now // 60) >= MOST:
             raise TooManyTries("too many wrong credentials", after=60 - now % 60)
 
     def failed(self, address: str | None) -> None:

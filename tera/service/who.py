@@ -42,9 +42,8 @@ async def principal(request: Request) -> Principal:
 
 
 def _authenticate(library: Library, tries: Tries, address: str | None, header: str | None) -> tuple[ApiKey, Org]:
-    tries.check(address)
     try:
-        return identity.authenticate(library, header)
+        return identity.authenticate(library, header, first=lambda db: tries.check_in(db, address))
     except BadCredentials:
         if header is not None:  # who shows nothing has not tried
             tries.failed(address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import tracemalloc
 from collections.abc import Iterator
 from typing import Any
@@ -11,6 +12,9 @@ import pytest
 
 import tera
 from tera.catalog import orgs
+from tera.codec.header import Dynamic
+from tera.codec.source import as_source, read_front
+from tera.crypto.signing import generate
 from tera.library import seal
 from tests.library.places import Clock
 from tests.service.houses import ANN, BOB, EVE, House
@@ -82,6 +86,16 @@ def test_what_is_no_whole_container_leaves_nothing(house: House, change: str) ->
     assert answer.status_code == 400, answer.text
     assert answer.json()["code"] not in ("error", "internal")
     assert (blobs(house), house.get("/containers").json()) == ([], [])
+
+
+def test_rules_that_nobody_vouches_for_are_not_taken(house: House) -> None:
+    data = bytearray(sealed(house, rules=[["opens", 2]], dynamic=Dynamic([generate()])))
+    policy = read_front(as_source(io.BytesIO(data))[0]).policy
+    assert policy is not None
+    data[data.index(policy) + len(policy.rstrip(b"\0")) - 5] ^= 1
+    answer = house.ask("POST", "/containers", content=bytes(data))
+    assert (answer.status_code, answer.json()["code"]) == (400, "policy_signature")
+    assert blobs(house) == []
 
 
 @pytest.mark.parametrize("query", ["name=", "name=a%00b", f"name={'x' * 1_025}", "tag=", "tag=%0A", f"tag={'x' * 129}"])

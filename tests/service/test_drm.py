@@ -16,6 +16,7 @@ from tera.crypto.signing import generate
 from tera.format.core import DynamicRules
 from tera.library import rules
 from tera.policy.envelope import SignedEnvelope, check_authentic, parse_policy
+from tera.policy.marks import Mark, MarkKey
 from tests.library.places import Clock
 from tests.service.houses import ANN, BOB, EVE, House
 
@@ -33,10 +34,12 @@ def newest(house: House, container: str) -> SignedEnvelope | None:
         source.close()
         assert isinstance(core.rules, DynamicRules)
         body = OrgTables(db, house.org.id).envelope(core.rules.signers[0], core.rules.policy_id)
+        mark = OrgTables(db, house.org.id).get(MarkKey("policy", core.rules.signers[0], core.rules.policy_id))
     if body is None:
         return None
     found = parse_policy(body)
     check_authentic(found, core)
+    assert mark == Mark(found.envelope.version, found.hash)
     return found
 
 
@@ -269,3 +272,19 @@ def test_a_policy_is_written_anew_before_it_expires(house: House, clock: Clock) 
     assert policy.envelope.expires == int(clock.now) + rules.VALID_FOR
     assert [rule.name for rule in policy.envelope.rules or ()] == ["opens", "recipients"]
     assert len(house.events("policy")) == 1
+
+
+def test_a_policy_that_was_changed_in_the_store_is_not_gone_on_with(house: House) -> None:
+    container = house.encode(drm=DYNAMIC)
+    (blob,) = house.library.store.blobs()
+    source = house.library.store.open(blob.key)
+    front = read_front(source)
+    source.close()
+    assert front.policy is not None
+    path = house.library.store.root / blob.key  # type: ignore[attr-defined]
+    data = bytearray(path.read_bytes())
+    data[data.index(front.policy) + len(front.policy.rstrip(b"\0")) - 5] ^= 1
+    path.write_bytes(data)
+    answer = house.ask("PATCH", f"/containers/{container}/drm", json={"opens": 9})
+    assert (answer.status_code, answer.json()["code"]) == (400, "policy_signature")
+    assert house.get(f"/containers/{container}/drm").json() == DYNAMIC

@@ -124,6 +124,16 @@ def test_after_events_are_erased_proofs_still_hold(house: House, clock: Clock) -
     assert left == [(b"", b"", (None, None, None, None))] * 3
 
 
+def test_what_is_erased_was_vouched_for(house: House, clock: Clock) -> None:
+    for _ in range(3):
+        house.encode()
+    clock.now += 1
+    assert erase(house.library, house.principal, int(clock.now * 1_000)) == 4
+    with house.library.catalog.reading() as db:
+        signed = OrgLog(db, house.org.id).last_checkpoint()
+    assert signed is not None and signed.size == 4
+
+
 def test_only_who_administers_erases(house: House) -> None:
     from tera.errors import Forbidden
     from tera.library.library import Principal

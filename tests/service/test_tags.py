@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from tera.library.proofs import erase
 from tests.library.places import Clock
@@ -83,6 +84,21 @@ def test_of_a_change_that_was_erased_nothing_is_told(house: House, clock: Clock)
     erase(house.library, house.principal, int(clock.now * 1_000))
     found = house.get(f"/containers/{container}/tags_audit").json()
     assert [one["new_tags"] for one in found] == [["b"]]
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_of_a_change_that_was_erased_in_part_nothing_is_told(house: House, part: int) -> None:
+    container = house.encode()
+    house.ask("PUT", f"/containers/{container}/tags", json=MANY)
+    house.ask("PUT", f"/containers/{container}/tags", json=["b"])
+    parts = house.get("/events?kind=tags").json()
+    assert parts[0]["details"]["of"] > 2
+    with house.library.catalog.writing(house.org.id) as db:
+        db.execute(
+            text("UPDATE log_event SET data = NULL, salt = NULL WHERE idx = :idx"), {"idx": parts[part]["index"]}
+        )
+    found = house.get(f"/containers/{container}/tags_audit").json()
+    assert [(one["old_tags"], one["new_tags"]) for one in found] == [(MANY, ["b"])]
 
 
 def test_the_organisations_tags_are_counted(house: House) -> None:

@@ -11,6 +11,9 @@
     token_file = "token.txt"               stale = "refuse"              or "allow"
                                            list = "0123..."              its id, so that no other passes for it
 
+    [server]                               the library that `tera push`, `pull` and `open` speak to
+    url = "https://library.example.org"    token_file = "library-token.txt"
+
 The law of this file: what is not known in it is an error that names it, since a misspelt block list blocks nothing.
 Paths are relative to the file, and never to where somebody happens to be. Nothing of it comes from a container.
 """
@@ -40,9 +43,12 @@ _LIMIT: Final = 1 << 20
 _TOKEN: Final = 4_096
 _FILE: Final = "_file"
 """Under this name the settings hold the path that they were read from; a file's own key of that name is refused."""
-_KEYS: Final = frozenset("authorities blocklists device_key lease macs place signers state viewer viewer_key".split())
+_KEYS: Final = frozenset(
+    "authorities blocklists device_key lease macs place server signers state viewer viewer_key".split()
+)
 _AUTHORITY: Final = frozenset({"key", "url", "token_file"})
 _BLOCKLIST: Final = frozenset({"file", "issuers", "list", "stale"})
+_SERVER: Final = frozenset({"url", "token_file"})
 _PLACE: Final = frozenset({"continent", "country", "subdivisions", "city"})
 
 
@@ -101,6 +107,17 @@ class Asking:
         """Return where the authorities that are known can be reached. Raises as `config` does."""
         with _naming(self.settings):
             return _authorities(_tables(self.settings, "authorities", _AUTHORITY), self.settings)
+
+    def server(self) -> tuple[str | None, str | None]:
+        """Return the library service's URL, and the path of the file of its token. Raises BadInput."""
+        settings = self.settings
+        with _naming(settings):
+            table = settings.get("server", {})
+            if not isinstance(table, dict):
+                raise BadInput("server is not a table: [server]")
+            _check_known(table, _SERVER, "[server]")
+            file = _text(table, "token_file")
+            return _text(table, "url"), None if file is None else _at(settings, file)
 
     def state(self) -> SqliteReaderState:
         """Return the reader's state, which is made when something has to be remembered."""

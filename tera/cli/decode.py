@@ -67,7 +67,7 @@ def command(
             with open_container(file, keys.load, signers, asking, "extract") as container:
                 wanted = below(container.paths, names) if names else None
                 progress.total = container.size if wanted is None else sum(container.entry(one).size for one in wanted)
-                found = _extract(container, directory, wanted, force=force, rename=rename, progress=progress)
+                found = extract_into(container, directory, wanted, force=force, rename=rename, progress=progress)
     if as_json:
         write_json({"directory": directory, "entries": found.entries, "size": found.size})
     elif not quiet:
@@ -75,9 +75,10 @@ def command(
         tell(f"tera: opened {what} into {directory}")
 
 
-def _extract(
+def extract_into(
     container: Container, directory: str, wanted: list[str] | None, *, force: bool, rename: bool, progress: Progress
 ) -> Extracted:
+    """Write entries into a folder, all of them if None is given; return what was written."""
     from tera.codec.extract import extract
     from tera.codec.target import TargetFolder
 

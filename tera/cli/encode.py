@@ -1,14 +1,13 @@
 """tera encode: seal files, folders and streams into one container.
 
-The law of this file: what would fail at the end (two entries of one name, a name that cannot be stored)
-fails here before anything is read; what is skipped is named, and makes the exit code 3.
+The law of this file: what would fail at the end fails before anything is read; what is skipped is named, and makes
+the exit code 3.
 """
 
 from __future__ import annotations
 
 import os
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,21 +15,19 @@ import click
 
 from tera.cli import show
 from tera.cli.failures import SKIPPED
-from tera.cli.inputs import STDIN, once, read_file, stdin
+from tera.cli.inputs import STDIN, once, stdin
 from tera.cli.keys import Sealing, signing_keys
 from tera.cli.options import FILE, authority_option, json_option, quiet_option, sealing_options
 from tera.cli.outputs import binary_output, write_json
 from tera.cli.progress import Progress
+from tera.cli.sealing import asked_for, check_names, with_password
 from tera.cli.talk import say, tell
-from tera.errors import BadInput, BadPath, OutputExists
+from tera.errors import BadInput, OutputExists
 
 if TYPE_CHECKING:
     from tera.codec.authorities import AuthorityKey
     from tera.codec.encoder import Sealed
     from tera.codec.header import Dynamic
-    from tera.policy.manifest import ManifestRules
-
-_MANIFEST = 16 << 20
 
 
 @click.command(short_help="Seal files, folders and streams into one container.")
@@ -89,10 +86,10 @@ def command(
     target = binary_output(output, "a container")
     if as_json and not isinstance(target, str):
         raise click.UsageError("--json answers on standard output, where the container is: name a file with -o")
-    _check_names(paths, stdin_name)
+    check_names(paths, stdin_name)
     if isinstance(target, str):
         _check_output(paths, target, force=force)
-    asked = _manifest(manifest, sealed=sealed_rules)
+    asked = asked_for(manifest, sealed=sealed_rules)
     options: dict[str, Any] = {
         "manifest": asked.text,
         "rules": asked.rules,
@@ -106,7 +103,7 @@ def command(
         "padding": pad == "padme",
         "force": force,
     }
-    options["recipients"] = _with_password(keys.load(), asked.password)
+    options["recipients"] = with_password(keys.load(), asked.password)
     with Progress("sealing", quiet=quiet) as progress:
         progress.measure(path for path in paths if path != STDIN)
         sealed = _seal(paths, stdin_name, target, options, progress)
@@ -128,21 +125,6 @@ def _seal(paths: Sequence[str], stdin_name: str, target: Any, options: dict[str,
     return encode(sources, target, on_skip=lambda path, reason: None, progress=progress.callback, **options)
 
 
-def _manifest(path: str | None, *, sealed: bool) -> ManifestRules:
-    """Return what the manifest asks for."""
-    from tera.policy.manifest import ManifestRules, read_manifest
-
-    found = ManifestRules(None, b"")
-    if path is not None:
-        try:
-            found = read_manifest(read_file(path, _MANIFEST, "a manifest"))
-        except BadInput as error:
-            raise BadInput(f"{path}: {error}", hint=error.hint) from None
-    if sealed and found.rules is None:
-        raise click.UsageError("--sealed-rules: there are no rules; a --manifest has them in `drm`")
-    return found
-
-
 def _dynamic(wanted: bool, keys: Sequence[str], days: int) -> Dynamic | None:
     if not wanted:
         if keys:
@@ -153,36 +135,6 @@ def _dynamic(wanted: bool, keys: Sequence[str], days: int) -> Dynamic | None:
     from tera.codec.header import Dynamic
 
     return Dynamic(signing_keys(keys), days * 86_400)
-
-
-def _with_password(found: Sequence[Any], password: str | None) -> list[Any]:
-    """Return the recipients, each of whom needs the manifest's password too, if there is one."""
-    if password is None:
-        return list(found)
-    from tera.codec.recipients import Passphrase
-
-    return [[*(one if isinstance(one, Sequence) else [one]), Passphrase(password)] for one in found]
-
-
-def _check_names(paths: Sequence[str], stdin_name: str) -> None:
-    from tera.format.paths import check_path
-
-    names = [stdin_name if path == STDIN else _name(path) for path in paths]
-    for path, name in zip(paths, names, strict=True):
-        try:
-            if name is not None:
-                check_path(name)
-        except BadPath as error:
-            raise BadInput(f"{path}: its name cannot be stored: {error}") from None
-    for name, count in Counter(names).items():
-        if name is not None and count > 1:
-            raise BadInput(f"two of the inputs would be {name!r} in the container", hint="seal the folder above them")
-
-
-def _name(path: str) -> str | None:
-    """Return what `path` is called in the container; None for `.` and `..`, whose content stands at the top."""
-    inside = os.path.basename(os.path.normpath(path)) in ("", ".", "..") and os.path.isdir(path)
-    return None if inside else os.path.basename(os.path.abspath(path))
 
 
 def _check_output(paths: Sequence[str], target: str, *, force: bool) -> None:

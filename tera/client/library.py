@@ -33,8 +33,10 @@ from tera.client.stored import (
 )
 from tera.client.transport import Body, Bytes, Transport
 from tera.client.upload import Sealed
+from tera.codec.inspect import digest
+from tera.codec.segment import ReadAt
 from tera.codec.sources import OnSkip, Source
-from tera.errors import BadInput, NoSuchThing
+from tera.errors import BadDigest, BadInput, NoSuchThing
 
 OWN: Final = "-"
 """The organisation of the token."""
@@ -79,10 +81,13 @@ class Library:
         """Return a container as it is now."""
         return parse_container(self._json("GET", *self._of(container)))
 
-    def by_digest(self, digest: str) -> StoredContainer:
-        """Return the container with a digest: `tera:...`, `sha256:...`, or the first one's digits alone."""
+    def by_digest(self, text: str) -> StoredContainer:
+        """Return the container with a digest: `tera:...`, its digits alone, or `sha256:...` of the bytes."""
         path = self._path("container_by_digest")
-        return parse_container(self._line.document("GET", path, query=[("digest", digest)])[0])
+        found = parse_container(self._line.document("GET", path, query=[("digest", text)])[0])
+        if text not in (found.digest, found.digest.removeprefix("tera:"), f"sha256:{found.sha256}"):
+            raise self._line.unavailable("it gives another container than was asked for")
+        return found
 
     def find(self, text: str) -> StoredContainer:
         """Return a container by its id or its digest. Raises BadInput for what is neither."""
@@ -127,8 +132,16 @@ class Library:
             return parse_made(self._send(self._path("containers"), body, progress, query))
 
     def download(self, container: Named, target: Target, *, force: bool = False, progress: Progress = None) -> Fetched:
-        """Fetch a container's bytes into a new file, or onto a binary stream."""
-        return save(self._fetching(container, "download"), target, force=force, progress=progress)
+        """Fetch a container's bytes into a new file, or onto a binary stream.
+
+        A file appears when its digest, computed from its bytes, is the container's: BadDigest. A stream is not checked.
+        """
+        stored = container if isinstance(container, StoredContainer) else self.get(container)
+
+        def check(source: ReadAt) -> None:
+            check_digest(digest(source), stored)
+
+        return save(self._fetching(stored, "download"), target, force=force, progress=progress, check=check)
 
     def source(self, container: Named, *, progress: Progress = None) -> RemoteContainer:
         """Return a container as `tera.open` reads it, by ranges: `tera.open(library.source(id), keys)`."""
@@ -257,6 +270,12 @@ class Library:
         headers = {} if password is None else {"Tera-Password": base64.b64encode(password.encode()).decode()}
         query = [(key, value) for key, value in asked.items() if value is not None]
         return Fetching(self._line, self._of(container, *parts), query=query, headers=headers)
+
+
+def check_digest(found: str, stored: StoredContainer) -> None:
+    """Return when a digest is the container's. Raises BadDigest."""
+    if found != stored.digest:
+        raise BadDigest(f"what came is not the container that was asked for: its digest is {found}")
 
 
 def _body(value: Any) -> Bytes:

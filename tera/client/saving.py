@@ -1,6 +1,7 @@
 """What is fetched, to where it is wanted: a path, which appears when it is complete, or a stream.
 
-The law of this file: a file is whole and durable, or not there; that a disk is full is no failure of the service.
+The law of this file: a file is whole, checked and durable, or not there; that a disk is full is no failure of the
+service.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from typing import BinaryIO, TypeAlias
 
 from tera.client.fetch import Fetched, Fetching
 from tera.codec.output import FileOutput
+from tera.codec.segment import ReadAt
+from tera.codec.source import FileSource
 from tera.errors import OutputUnavailable
 
 Target: TypeAlias = "str | os.PathLike[str] | BinaryIO"
@@ -24,14 +27,15 @@ def save(
     stop: int | None = None,
     force: bool = False,
     progress: Callable[[int], None] | None = None,
+    check: Callable[[ReadAt], None] | None = None,
 ) -> Fetched:
-    """Fetch into a new file, or onto a binary stream that is open for writing.
+    """Fetch into a new file, or onto a binary stream that is open for writing. A file passes `check` before it appears.
 
     Raises what `Fetching.fetch` does; OutputExists for a file that is there, unless `force`; OutputUnavailable.
     """
     if not isinstance(target, str | os.PathLike):
         return fetching.fetch(_onto(target, progress), start, stop)
-    output = FileOutput(target, force=force)
+    output = _Checked(target, force=force)
 
     def write(offset: int, data: memoryview) -> None:
         output.write_at(offset, data)
@@ -40,11 +44,19 @@ def save(
 
     try:
         found = fetching.fetch(write, start, stop)
+        if check is not None:
+            check(output.written())
         output.commit()
     except BaseException:
         output.abort()
         raise
     return found
+
+
+class _Checked(FileOutput):
+    def written(self) -> ReadAt:
+        """Return what was written, to be read."""
+        return FileSource(self._fd, self.path, owned=False)
 
 
 def _onto(stream: BinaryIO, progress: Callable[[int], None] | None) -> Callable[[int, memoryview], None]:

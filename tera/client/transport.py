@@ -12,6 +12,7 @@ import http.client
 import json
 import select
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -155,6 +156,8 @@ class Transport:
                 elif answer.status not in OVER or after > PATIENCE:
                     raise error
                 pause = max(pause, float(after))
+            except ssl.SSLCertVerificationError as failure:
+                raise self.unavailable(reason(failure)) from None
             except (OSError, http.client.HTTPException) as failure:
                 error, lost = self.unavailable(reason(failure)), True
             if not again or tries >= TRIES:

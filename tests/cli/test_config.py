@@ -191,7 +191,7 @@ def test_a_setting_that_is_not_known_is_refused_with_those_that_are(
     assert "is no setting" in answer.err and "\x1b" not in answer.err
     hint = answer.err.splitlines()[1].removeprefix("tera: hint: known: ")
     assert hint.split(", ") == sorted(
-        "authorities blocklists device_key lease macs place signers state viewer viewer_key".split()
+        "authorities blocklists device_key lease macs place server signers state viewer viewer_key".split()
     )
 
 
@@ -408,7 +408,7 @@ def test_a_state_counts_across_runs(tera: Tera, room: Room, tmp_path: Path) -> N
 def test_every_error_of_a_configuration_is_ours(tmp_path: Path) -> None:
     """Whatever TOML can hold in place of a value, it is refused by one of our errors."""
     values = ["1", "1.5", "nan", "true", "'x'", "[]", "[[]]", "[{}]", "{}", "2031-01-01", "12:00:00"]
-    for name in "authorities blocklists device_key lease macs place signers state viewer viewer_key".split():
+    for name in "authorities blocklists device_key lease macs place server signers state viewer viewer_key".split():
         for value in values:
             asking = written(tmp_path, f"{name} = {value}")
             try:

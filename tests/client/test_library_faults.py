@@ -16,10 +16,14 @@ import pytest
 
 import tera
 from tera.client import Library, transport
+from tera.client.fetch import Fetching
 from tera.client.library import Library as Client
+from tera.client.saving import save
+from tera.client.transport import Transport
 from tera.errors import (
     AuthorityUnavailable,
     BadCredentials,
+    BadDigest,
     BadInput,
     Blocked,
     CatalogUnavailable,
@@ -349,7 +353,7 @@ def fetched(tmp_path: Path, *answers: Answer) -> tuple[bytes | None, list[bytes]
     with answering(*answers) as found:
         error = None
         try:
-            Library(found.url, TOKEN).download(ID, tmp_path / "out")
+            save(Fetching(Transport(found.url, TOKEN, timeout=5), ["thing"]), tmp_path / "out")
         except TeraError as raised:
             error = raised
     assert set(tmp_path.iterdir()) <= {tmp_path / "out"}  # nothing partial is left
@@ -404,13 +408,21 @@ def test_a_download_that_is_blocked_in_the_middle_ends(tmp_path: Path) -> None:
     assert isinstance(error, Blocked) and len(asked) == 2
 
 
+def test_another_container_than_was_asked_for_does_not_appear(tmp_path: Path) -> None:
+    tera.encode([("a", b"a")], tmp_path / "a.tera", recipients=[tera.generate_key().public])
+    other = (tmp_path / "a.tera").read_bytes()
+    with answering(GOOD, reply(other, "200 OK", 'ETag: "e"')) as found, pytest.raises(BadDigest):
+        Library(found.url, TOKEN).download(ID, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_is_no_failure_of_the_server() -> None:
     class Full(io.BytesIO):
         def write(self, data: object) -> int:
             raise OSError(28, "No space left on device")
 
     with answering(part(0, 9_999_999)) as found, pytest.raises(tera.Unavailable, match="No space") as caught:
-        Library(found.url, TOKEN).download(ID, Full())
+        save(Fetching(Transport(found.url, TOKEN, timeout=5), ["thing"]), Full())
     assert caught.value.code == "output_unavailable" and len(found.asked) == 1
 
 

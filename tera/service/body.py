@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 
@@ -21,7 +21,9 @@ from tera.errors import BadInput, LimitExceeded, TooManyTries
 
 BATCH: Final = 1 << 20
 """Bytes that a thread gets at once: small ones cost a switch each."""
-AHEAD: Final = 4
+PIECES: Final = 64
+"""Pieces, as they came, that a batch has at most: of tiny ones it has fewer bytes. Joining them would cost a copy."""
+AHEAD: Final = 2
 UPLOADS: Final = 64
 """Uploads at once, in one process."""
 IDLE: Final = 60.0
@@ -36,7 +38,7 @@ class Body:
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._there = threading.Condition()
-        self._batches: deque[bytes | BaseException | None] = deque()
+        self._batches: deque[list[bytes] | BaseException | None] = deque()
         self._room = asyncio.Event()
         self._over = False
 
@@ -46,16 +48,16 @@ class Body:
                 while not self._batches:
                     self._there.wait()
                 batch = self._batches[0]
-                if isinstance(batch, bytes):  # an end stays, for who asks again
+                if isinstance(batch, list):  # an end stays, for who asks again
                     self._batches.popleft()
             self._make_room()
             if isinstance(batch, BaseException):
                 raise batch
             if batch is None:
                 return
-            yield batch
+            yield from batch
 
-    async def give(self, batch: bytes | None) -> None:
+    async def give(self, batch: list[bytes] | None) -> None:
         """Hand over a batch, None for the end, when there is room."""
         while len(self._batches) >= AHEAD and not self._over:
             self._room.clear()
@@ -69,11 +71,11 @@ class Body:
             self._batches.clear()
         self._put(error)
 
-    def _put(self, batch: bytes | BaseException | None) -> None:
+    def _put(self, batch: list[bytes] | BaseException | None) -> None:
         with self._there:
             if not self._over:
                 self._batches.append(batch)
-                self._over = not isinstance(batch, bytes)
+                self._over = not isinstance(batch, list)
                 self._there.notify_all()
 
     def _make_room(self) -> None:
@@ -88,19 +90,24 @@ class Uploads:
         self.most = most
         self.idle = idle
         self.active = 0
+        self._lock = threading.Lock()
         self._threads = ThreadPoolExecutor(most, "upload")
 
     def start(self, work: Callable[[], T]) -> asyncio.Future[T]:
         """Run `work` in a thread. Raises TooManyTries when all are taken."""
         if self.active >= self.most:
             raise TooManyTries(f"{self.most} uploads are under way", after=5)
-        self.active += 1
-        working = asyncio.get_running_loop().run_in_executor(self._threads, work)
-        working.add_done_callback(self._ended)
-        return working
+        with self._lock:
+            self.active += 1
 
-    def _ended(self, _: asyncio.Future[Any]) -> None:
-        self.active -= 1
+        def run() -> T:
+            try:
+                return work()
+            finally:  # and not when nobody waits any more: the thread may work on
+                with self._lock:
+                    self.active -= 1
+
+        return asyncio.get_running_loop().run_in_executor(self._threads, run)
 
 
 async def with_body(request: Request, work: Callable[[Iterator[bytes]], T], *, longest: int) -> T:
@@ -126,23 +133,22 @@ async def with_body(request: Request, work: Callable[[Iterator[bytes]], T], *, l
 
 
 async def _feed(request: Request, body: Body, longest: int, idle: float) -> None:
-    pending, size = bytearray(), 0
-    pieces = aiter(request.stream())
+    pending: list[bytes] = []
+    held, size, loop = 0, 0, asyncio.get_running_loop()
     try:
-        while True:
-            async with asyncio.timeout(idle):
-                piece = await anext(pieces, None)
-            if piece is None:
-                break
-            size += len(piece)
-            if size > longest:
-                raise LimitExceeded(f"a body has at most {longest:,} bytes here")
-            pending += piece
-            if len(pending) >= BATCH:
-                await body.give(bytes(pending))
-                pending = bytearray()
-        if pending:
-            await body.give(bytes(pending))
+        async with asyncio.timeout(idle) as patience:
+            async for piece in request.stream():
+                size += len(piece)
+                if size > longest:
+                    raise LimitExceeded(f"a body has at most {longest:,} bytes here")
+                pending.append(piece)
+                held += len(piece)
+                if held >= BATCH or len(pending) >= PIECES:
+                    patience.reschedule(None)  # it is the thread that is waited for
+                    await body.give(pending)
+                    pending, held = [], 0
+                patience.reschedule(loop.time() + idle)
+        await body.give(pending)
         await body.give(None)
     except TimeoutError:
         body.fail(BadInput(f"nothing of the body came for {idle:g} seconds"))

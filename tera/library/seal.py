@@ -21,7 +21,7 @@ from tera.codec.inspect import digest as recompute
 from tera.codec.output import Output
 from tera.codec.recipients import Passphrase, Recipient
 from tera.codec.source import read_front
-from tera.errors import BadInput, QuotaExceeded, TeraError
+from tera.errors import BadInput, QuotaExceeded, TeraError, Unavailable
 from tera.format import limits
 from tera.format.core import DynamicRules, StaticRules
 from tera.format.rules import Rule, rules_value
@@ -169,31 +169,37 @@ def upload(
             blob=blob,
             manifest="",
             files=(),
-            tags=sorted_tags({*own_tags, *front.core.tags}),
+            tags=sorted_tags({*own_tags, *(tag for tag in front.core.tags if tag.isprintable())}),
             drm=shown(rules),
             rules=canonical.pack(rules_value(rules)),
             dynamic=isinstance(place, DynamicRules),
         )
         return _add(library, principal, row)
-    except TeraError:
-        library.store.delete(blob)
+    except TeraError as error:
+        _discard(library, blob, error)
         raise
 
 
 def _add(library: Library, principal: Principal, row: Row) -> Row:
-    """Write the row, what is used, and the event."""
-    with library.catalog.writing(principal.org.id) as db:
-        org = orgs.get_org(db, principal.org.id)
-        assert org is not None
-        try:
+    """Write the row, what is used, and the event; of what is refused nothing stays."""
+    try:
+        with library.catalog.writing(principal.org.id) as db:
+            org = orgs.get_org(db, principal.org.id)
+            assert org is not None
             _within(org, row.size)
-        except QuotaExceeded:
-            library.store.delete(row.blob)
-            raise
-        row = containers.add(db, row)
-        orgs.use(db, org.id, size=row.size, containers=1)
-        record(library, db, principal, "create", row=row)
+            row = containers.add(db, row)
+            orgs.use(db, org.id, size=row.size, containers=1)
+            record(library, db, principal, "create", row=row)
+    except TeraError as error:
+        _discard(library, row.blob, error)
+        raise
     return row
+
+
+def _discard(library: Library, blob: str, error: TeraError) -> None:
+    """Remove a blob that was refused. Where the catalog went away its row may be there all the same: that stays."""
+    if not isinstance(error, Unavailable):
+        library.store.delete(blob)
 
 
 def _room(library: Library, principal: Principal) -> int | None:
@@ -248,6 +254,8 @@ def _tags(document: Any) -> list[str]:
         if tags is not None:
             if not isinstance(tags, list) or not all(isinstance(one, str) and one for one in tags):
                 raise BadInput("the manifest's tags are not a list of texts")
+            if not all(one.isprintable() for one in tags):
+                raise BadInput("the manifest's tags hold what cannot be printed")
             if any(len(one.encode()) > limits.TAG_BYTES for one in tags) or len(tags) > limits.TAGS:
                 raise BadInput(f"there are at most {limits.TAGS} tags of at most {limits.TAG_BYTES} bytes")
             return sorted(set(tags))

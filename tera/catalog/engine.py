@@ -7,6 +7,7 @@ SQLite by `BEGIN IMMEDIATE`, on PostgreSQL by an advisory lock. What was answere
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -35,6 +36,7 @@ TIMEOUT: Final = 10.0
 """Seconds that a writer waits for another one, and everybody for a connection."""
 POOL: Final = 16
 _SQLITE: Final = ("journal_mode = WAL", "synchronous = FULL", "secure_delete = ON", "foreign_keys = ON")
+_WHERE: Final = re.compile(r'connection to server (?:at|on socket) ".*? failed: ')
 _LOCK: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 7465))")
 _TRY_LOCK: Final = text("SELECT pg_try_advisory_lock(hashtextextended(:name, 7466))")
 
@@ -114,6 +116,14 @@ class Catalog:
                     self._here.writes = True
                     held.callback(setattr, self._here, "writes", False)
                     yield connection
+
+    @contextmanager
+    def beside(self) -> Iterator[Connection]:
+        """Write something of its own, that stays when what this thread is writing is undone. Not on SQLite."""
+        if self.is_sqlite:
+            raise ValueError("SQLite has one writer, who would wait for itself")
+        with failures(), self._engine.connect() as connection, connection.begin():
+            yield connection
 
     @contextmanager
     def alone(self, what: str) -> Iterator[bool]:
@@ -253,6 +263,8 @@ def failures() -> Iterator[None]:
 
 
 def _words(error: DBAPIError) -> str:
-    """Return the first line of what the driver said; never the statement, whose parameters are people's."""
+    """Return the first line of what the driver said: never the statement, whose parameters are people's, nor where
+    the server is and what it is called there, which strangers need not know."""
     lines = str(error.orig).strip().splitlines()
-    return lines[0][:200] if lines else type(error).__name__
+    line = _WHERE.sub("", lines[0]) if lines else type(error).__name__
+    return re.sub(r'"[^"]*"', "...", line)[:200]

@@ -5,7 +5,7 @@ The law of this file: what two processes make at once becomes one; the later one
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from tera.catalog.tables import setting
 
@@ -22,3 +22,7 @@ def keep(db: Connection, name: str, value: str) -> str:
         return found
     db.execute(insert(setting).values(name=name, value=value))
     return value
+
+
+def forget(db: Connection, name: str) -> None:
+    db.execute(delete(setting).where(setting.c.name == name))

@@ -7,6 +7,7 @@ in ASCII, sorted by bytes; digests and hashes are bytes.
     org, api_key, viewer         who may do what
     container, container_tag     what is in the library; a row is written after its blob
     org_key                      the public halves of an organisation's keys
+    org_secret                   the secret ones, wrapped, where processes share no folder
     log_*                        one audit log an organisation: an RFC 6962 tree over salt || event
     opens, kept, envelope, mark, enrolled, reported, session      what its authority remembers
     answer                       idempotency; failure, lockout: too many wrong tries
@@ -96,6 +97,12 @@ org_key = _table(
     Column("public", LargeBinary, nullable=False),
     Column("created_at", _NUMBER, nullable=False),
     Column("retired_at", _NUMBER),
+)
+
+org_secret = _table(
+    "org_secret",
+    Column("org_id", _ID, primary_key=True),
+    Column("body", Text, nullable=False),  # its secret keys, wrapped under the master key, which is in no row
 )
 
 container = Table(

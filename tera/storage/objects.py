@@ -263,6 +263,7 @@ def _unavailable(what: str, error: Exception) -> StoreUnavailable:
 
 
 def _words(error: Exception) -> str:
-    """Return the first line of a library's error, without the address in it; the others quote headers and bodies."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return " ".join(word.partition("?")[0] if "://" in word else word for word in line.split())[:200]
+    """Return the first line of a library's error, without the address in it, which strangers need not know; the other
+    lines quote headers and bodies."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0].partition("<")[0]
+    return " ".join("..." if "://" in word else word for word in line.split())[:200]

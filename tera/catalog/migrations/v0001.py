@@ -218,6 +218,13 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "org_secret",
+        sa.Column("org_id", ID, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("org_id"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "reported",
         sa.Column("org_id", ID, nullable=False),
         sa.Column("device", sa.LargeBinary(), nullable=False),

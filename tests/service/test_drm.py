@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -288,3 +289,30 @@ def test_a_policy_that_was_changed_in_the_store_is_not_gone_on_with(house: House
     answer = house.ask("PATCH", f"/containers/{container}/drm", json={"opens": 9})
     assert (answer.status_code, answer.json()["code"]) == (400, "policy_signature")
     assert house.get(f"/containers/{container}/drm").json() == DYNAMIC
+
+
+def test_of_two_changes_of_one_version_one_is_made(house: House) -> None:
+    container = house.encode(drm=DYNAMIC)
+
+    def change(opens: int) -> int:
+        headers = {"If-Match": '"1"'}
+        return house.ask("PATCH", f"/containers/{container}/drm", json={"opens": opens}, headers=headers).status_code
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sorted(pool.map(change, range(10, 16))) == [200, 412, 412, 412, 412, 412]
+    policy = newest(house, container)
+    assert policy is not None and policy.envelope.version == 2
+    assert len(house.events("drm")) == 1
+
+
+def test_of_many_changes_at_once_each_is_a_version(house: House) -> None:
+    container = house.encode(drm=DYNAMIC)
+
+    def change(opens: int) -> int:
+        return house.ask("PATCH", f"/containers/{container}/drm", json={"opens": opens}).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(change, range(10, 18))) == [200] * 8
+    policy = newest(house, container)
+    assert policy is not None and policy.envelope.version == 9
+    assert [event.extra["ver"] for event in house.events("drm")] == list(range(2, 10))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from types import MappingProxyType
 from typing import Any
 
@@ -108,3 +109,11 @@ def test_an_older_form_of_the_path_is_the_same_path(house: House) -> None:
 def test_what_is_no_key_is_refused(house: House, name: str) -> None:
     answer = house.ask("POST", "/pq_keys/rotate", headers={"Idempotency-Key": name.encode("latin-1")})
     assert (answer.status_code, "Idempotency-Key" in answer.json()["message"]) == (400, True)
+
+
+def test_of_many_at_once_one_is_done(house: House) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        statuses = [answer.status_code for answer in pool.map(lambda _: sent(house), range(6))]
+    assert set(statuses) <= {200, 409} and 200 in statuses
+    assert count(house) == 1
+    assert sent(house).headers["idempotency-replayed"] == "true"

@@ -49,6 +49,7 @@ DOORS = {
     "multipart": "tera.service.forms",
     "obstore": "tera.storage.objects",
     "prometheus_client": "tera.service.metrics",
+    "pkcs11": "tera.library.keystore_pkcs11",
     "pqcrypto": "tera.crypto.pq",
     "pycountry": "tera.policy.countries",
     "sqlalchemy": "tera.catalog",

@@ -7,7 +7,7 @@ are read; so an index cannot show other bytes than a reader of the pipe sees.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tera.codec.segment import SegmentReader, chunk_range
@@ -21,6 +21,28 @@ from tera.format.records import FRAME_RAW, Manifest
 from tera.wire import zstd
 
 _AHEAD = 128 << 10
+
+
+class _Onward:
+    """Plaintext of DATA, read from front to back: every block is read, hashed and decrypted once, and no block twice
+    for the two frames that share it."""
+
+    def __init__(self, data: SegmentReader) -> None:
+        self._data = data
+        self._number = -1
+        self._block = memoryview(b"")
+
+    def plain(self, start: int, stop: int) -> bytes:
+        """See `EntryReader.plain`."""
+        pieces: list[memoryview] = []
+        while start < stop:
+            number, inside = divmod(start, s.BLOCK_PLAIN)
+            if number != self._number:
+                self._block, self._number = memoryview(bytes(self._data.read_block(number))), number
+            end = min(stop - number * s.BLOCK_PLAIN, s.BLOCK_PLAIN)
+            pieces.append(self._block[inside:end])
+            start = number * s.BLOCK_PLAIN + end
+        return b"".join(pieces)
 
 
 class EntryReader:
@@ -77,9 +99,10 @@ class EntryReader:
         if entry.is_dir:
             raise BadInput(f"{entry.path!r} is a folder")
         self.check_head(entry)
-        hasher = B3()
-        for number in range(records.frame_count(entry.size)):
-            data = self.frame(entry, number, 0, FRAME_RAW)
+        hasher, count = B3(), records.frame_count(entry.size)
+        plain = _Onward(self._data).plain if count > 1 else self.plain
+        for number in range(count):
+            data = self._frame(entry, number, 0, FRAME_RAW, plain)
             hasher.update(data)
             yield data
         self.check_end(entry, hasher.digest())
@@ -99,6 +122,9 @@ class EntryReader:
 
     def frame(self, entry: Entry, number: int, start: int, stop: int) -> bytes:
         """Return bytes `start` to `stop` of frame `number`; of one that is not compressed, no more is read."""
+        return self._frame(entry, number, start, stop, self.plain)
+
+    def _frame(self, entry: Entry, number: int, start: int, stop: int, plain: Callable[[int, int], bytes]) -> bytes:
         stored = self._index.frame(entry.position, number)
         raw = min(FRAME_RAW, entry.size - number * FRAME_RAW)
         stop = min(stop, raw)
@@ -106,15 +132,15 @@ class EntryReader:
         expected = records.pack_frame_head(raw, stored)
         head_end = at + records.FRAME_HEAD
         if stored < raw:
-            record = self.plain(at, head_end + stored)
+            record = plain(at, head_end + stored)
             _check_frame(record, expected, entry)
             return zstd.decompress(record[records.FRAME_HEAD :], raw)[start:stop]
         if start < CHUNK:  # the head is in the same chunk, or the next to it
-            record = self.plain(at, head_end + stop)
+            record = plain(at, head_end + stop)
             _check_frame(record, expected, entry)
             return record[records.FRAME_HEAD + start :]
-        _check_frame(self.plain(at, head_end), expected, entry)
-        return self.plain(head_end + start, head_end + stop)
+        _check_frame(plain(at, head_end), expected, entry)
+        return plain(head_end + start, head_end + stop)
 
     def _frame_offset(self, entry: Entry, number: int) -> int:
         at = self._index.offset(entry.position) + records.HEADER + self._index.entry_length(entry.position)

@@ -34,9 +34,11 @@ def add(catalog: Catalog, org_id: str, body: str) -> bool:
         return True
 
 
-def change(catalog: Catalog, org_id: str, body: str) -> None:
+def change(catalog: Catalog, org_id: str, body: str, *, before: str) -> bool:
+    """Write a row whose body was `before`; say whether it still was."""
     with catalog.beside() as db:
-        db.execute(update(org_secret).where(org_secret.c.org_id == org_id).values(body=body))
+        mine = (org_secret.c.org_id == org_id) & (org_secret.c.body == before)
+        return db.execute(update(org_secret).where(mine).values(body=body)).rowcount == 1
 
 
 def remove(catalog: Catalog, org_id: str) -> None:

@@ -14,12 +14,13 @@ from tera.catalog.engine import Catalog
 from tera.crypto.random import Random, system
 from tera.errors import CatalogUnavailable, KeysUnavailable
 from tera.library.keystore import WrappedKeys
+from tera.library.keystore_kek import Kek
 
 
 class RowKeyStore(WrappedKeys):
     """Rows of a PostgreSQL catalog."""
 
-    def __init__(self, catalog: Catalog, master: bytes, *, random: Random = system) -> None:
+    def __init__(self, catalog: Catalog, master: bytes | Kek, *, random: Random = system) -> None:
         super().__init__(master, random=random)
         self._catalog = catalog
 
@@ -38,12 +39,11 @@ class RowKeyStore(WrappedKeys):
             raise KeysUnavailable("there are no keys of such an organisation")
         return found.encode()
 
-    def _write(self, org_id: str, text: bytes, *, new: bool) -> None:
+    def _write(self, org_id: str, text: bytes, *, before: bytes | None) -> bool:
         with _translated():
-            if not new:
-                org_secrets.change(self._catalog, org_id, text.decode())
-            elif not org_secrets.add(self._catalog, org_id, text.decode()):
-                raise KeysUnavailable("the organisation has keys already")
+            if before is None:
+                return org_secrets.add(self._catalog, org_id, text.decode())
+            return org_secrets.change(self._catalog, org_id, text.decode(), before=before.decode())
 
 
 @contextmanager

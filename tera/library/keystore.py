@@ -2,20 +2,24 @@
 
 The law of this file: secrets leave it as objects that sign and open, never as text, and nothing here logs or shows
 one. Who takes the files without the master key has nothing; who takes both has everything, and so the generated
-master key beside the data protects from nobody who takes the disk.
+master key beside the data protects from nobody who takes the disk. Who can write the files can bring back an older one,
+but none with other moments, in another order or of another organisation.
 
     <folder>/<org>.json   {"v": 1, "signing": [wrapped, wrapped], "opening": [{kid, created_at, retired_at, wrapped}]}
-    wrapped               salt || ct in hexadecimal digits, as a stanza of type 17 wraps a share, under the master key
+    wrapped               what the master key made of 32 bytes (`Kek`), in hexadecimal digits
+    its context           "tera/v1 key-store" 0 org 0 "signing" 0 which, or ... "opening" 0 created_at 0 retired_at
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -23,13 +27,12 @@ from typing import Any, Final, Protocol
 from tera.codec.authorities import key_id
 from tera.codec.output import sync_directory, write_all
 from tera.codec.recipients import PrivateKey, generate_key
-from tera.crypto import wrap
 from tera.crypto.random import Random, system
 from tera.crypto.signing import SigningKey, generate
-from tera.errors import BadKey, KeysUnavailable
+from tera.errors import KeysUnavailable
 from tera.format import access
+from tera.library.keystore_kek import Kek, MasterKek, damaged
 
-MASTER: Final = 32
 OPENED: Final = 256
 """Organisations whose keys are held opened."""
 _INFO: Final = b"tera/v1 key-store\0"
@@ -82,15 +85,13 @@ class KeyStore(Protocol):
 
 
 class WrappedKeys(KeyStore):
-    """Keys as texts, each secret in them wrapped under `master` (32 bytes); where a text is kept is the subclass's.
+    """Keys as texts, each secret in them wrapped under `master`; where a text is kept is the subclass's.
 
-    Raises BadKey for a master key of another length.
+    `master` is 32 bytes, or a key elsewhere. Raises BadKey for bytes of another length.
     """
 
-    def __init__(self, master: bytes, *, random: Random = system) -> None:
-        if len(master) != MASTER:
-            raise BadKey(f"a master key has {MASTER} bytes")
-        self._master = master
+    def __init__(self, master: bytes | Kek, *, random: Random = system) -> None:
+        self._master = _kek(master, random)
         self._random = random
         self._opened: OrderedDict[str, tuple[bytes, OrgKeys]] = OrderedDict()
         self._lock = threading.Lock()
@@ -99,8 +100,11 @@ class WrappedKeys(KeyStore):
         """Return an organisation's text. Raises KeysUnavailable, also when there is none."""
         raise NotImplementedError
 
-    def _write(self, org_id: str, text: bytes, *, new: bool) -> None:
-        """Keep an organisation's text, durably; a `new` one replaces none. Raises KeysUnavailable."""
+    def _write(self, org_id: str, text: bytes, *, before: bytes | None) -> bool:
+        """Keep an organisation's text, durably, in place of the one `before`, or of none; say whether that was there.
+
+        Raises KeysUnavailable.
+        """
         raise NotImplementedError
 
     def orgs(self) -> list[str]:
@@ -109,11 +113,48 @@ class WrappedKeys(KeyStore):
 
     def create(self, org_id: str, now: int) -> OrgKeys:
         keys = OrgKeys(generate(self._random), [OpeningKey(generate_key(random=self._random), now)])
-        self._write(org_id, self._dump(org_id, keys, self._master), new=True)
+        self._add(org_id, self._dump(org_id, keys, self._master))
         return keys
 
     def load(self, org_id: str) -> OrgKeys:
-        text = self._read(org_id)
+        return self._loaded(org_id, self._read(org_id))
+
+    def rotate(self, org_id: str, now: int) -> OrgKeys:
+        while True:  # of two at once, the later one keeps the earlier one's key
+            text = self._read(org_id)
+            before = self._loaded(org_id, text)
+            old = [one if one.retired_at is not None else replace(one, retired_at=now) for one in before.opening]
+            keys = OrgKeys(before.signing, [*old, OpeningKey(generate_key(random=self._random), now)])
+            if self._write(org_id, self._dump(org_id, keys, self._master), before=text):
+                return keys
+
+    def rekey(self, org_id: str, master: bytes | Kek) -> bool:
+        """Wrap an organisation's keys under another master key; say whether they were not yet."""
+        other = _kek(master, self._random)
+        while True:
+            text = self._read(org_id)
+            try:
+                self._parse(org_id, text, other)
+                return False
+            except KeysUnavailable:
+                keys = self._parse(org_id, text, self._master)
+            if self._write(org_id, self._dump(org_id, keys, other), before=text):
+                return True
+
+    def exported(self, org_id: str) -> bytes:
+        """Return what a backup keeps: the text, useless without the master key."""
+        return self._read(org_id)
+
+    def imported(self, org_id: str, text: bytes) -> None:
+        """Take an organisation's keys back from a backup. Raises KeysUnavailable under another master key."""
+        self._parse(org_id, text, self._master)
+        self._add(org_id, text)
+
+    def _add(self, org_id: str, text: bytes) -> None:
+        if not self._write(org_id, text, before=None):
+            raise KeysUnavailable("the organisation has keys already")
+
+    def _loaded(self, org_id: str, text: bytes) -> OrgKeys:
         with self._lock:
             known = self._opened.get(org_id)
         if known is not None and known[0] == text:
@@ -125,65 +166,48 @@ class WrappedKeys(KeyStore):
                 self._opened.popitem(last=False)
         return keys
 
-    def rotate(self, org_id: str, now: int) -> OrgKeys:
-        before = self.load(org_id)
-        old = [one if one.retired_at is not None else replace(one, retired_at=now) for one in before.opening]
-        keys = OrgKeys(before.signing, [*old, OpeningKey(generate_key(random=self._random), now)])
-        self._write(org_id, self._dump(org_id, keys, self._master), new=False)
-        return keys
-
-    def rekey(self, org_id: str, master: bytes) -> bool:
-        """Wrap an organisation's keys under another master key; say whether they were not yet."""
-        text = self._read(org_id)
-        try:
-            self._parse(org_id, text, master)
-            return False
-        except KeysUnavailable:
-            keys = self._parse(org_id, text, self._master)
-        self._write(org_id, self._dump(org_id, keys, master), new=False)
-        return True
-
-    def exported(self, org_id: str) -> bytes:
-        """Return what a backup keeps: the text, useless without the master key."""
-        return self._read(org_id)
-
-    def imported(self, org_id: str, text: bytes) -> None:
-        """Take an organisation's keys back from a backup. Raises KeysUnavailable under another master key."""
-        self._parse(org_id, text, self._master)
-        self._write(org_id, text, new=True)
-
-    def _parse(self, org_id: str, text: bytes, master: bytes) -> OrgKeys:
+    def _parse(self, org_id: str, text: bytes, master: Kek) -> OrgKeys:
         try:
             found = json.loads(text)
-            signing = SigningKey(b"".join(_unwrap(master, org_id, one) for one in found["signing"]))
-            opening = [
-                OpeningKey(
-                    PrivateKey(access.XWING, _unwrap(master, org_id, one["wrapped"])),
-                    one["created_at"],
-                    one["retired_at"],
-                )
-                for one in found["opening"]
+            if found["v"] != 1 or len(found["signing"]) != 2:
+                raise damaged()
+            halves = [
+                master.unwrap(_context(org_id, "signing", which), bytes.fromhex(one))
+                for which, one in enumerate(found["signing"])
             ]
-        except (ValueError, KeyError, TypeError):
-            hint = "restore them from a backup"
-            raise KeysUnavailable("the keys of the organisation are damaged", hint=hint) from None
-        return OrgKeys(signing, opening)
+            opening = [self._parse_opening(org_id, one, master) for one in found["opening"]]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            raise damaged() from None
+        if [one.retired_at for one in opening].count(None) != 1:
+            raise damaged()
+        return OrgKeys(SigningKey(b"".join(halves)), opening)
 
-    def _dump(self, org_id: str, keys: OrgKeys, master: bytes) -> bytes:
-        def wrapped(secret: bytes) -> str:
-            salt = self._random(wrap.SALT_LENGTH)
-            return (salt + wrap.wrap(master, salt, _INFO + org_id.encode(), secret)).hex()
+    def _parse_opening(self, org_id: str, found: Any, master: Kek) -> OpeningKey:
+        created, retired = found["created_at"], found["retired_at"]
+        if type(created) is not int or (retired is not None and type(retired) is not int):
+            raise damaged()
+        secret = master.unwrap(_context(org_id, "opening", created, retired), bytes.fromhex(found["wrapped"]))
+        one = OpeningKey(PrivateKey(access.XWING, secret), created, retired)
+        if one.kid != found["kid"]:
+            raise damaged()
+        return one
 
+    def _dump(self, org_id: str, keys: OrgKeys, master: Kek) -> bytes:
         seed = keys.signing.seed
         value: dict[str, Any] = {
             "v": 1,
-            "signing": [wrapped(half) for half in (seed[:32], seed[32:])],
+            "signing": [
+                master.wrap(_context(org_id, "signing", which), half).hex()
+                for which, half in enumerate((seed[:32], seed[32:]))
+            ],
             "opening": [
                 {
                     "kid": one.kid,
                     "created_at": one.created_at,
                     "retired_at": one.retired_at,
-                    "wrapped": wrapped(one.key.seed),
+                    "wrapped": master.wrap(
+                        _context(org_id, "opening", one.created_at, one.retired_at), one.key.seed
+                    ).hex(),
                 }
                 for one in keys.opening
             ],
@@ -194,14 +218,15 @@ class WrappedKeys(KeyStore):
 class FileKeyStore(WrappedKeys):
     """Files in a folder, mode 0600."""
 
-    def __init__(self, folder: Path | str, master: bytes, *, random: Random = system) -> None:
+    def __init__(self, folder: Path | str, master: bytes | Kek, *, random: Random = system) -> None:
         super().__init__(master, random=random)
         self._folder = Path(folder)
 
     def delete(self, org_id: str) -> None:
         try:
-            self._path(org_id).unlink(missing_ok=True)
-            sync_directory(os.fspath(self._folder))
+            with _turn(self._folder):
+                self._path(org_id).unlink(missing_ok=True)
+                sync_directory(os.fspath(self._folder))
         except FileNotFoundError:
             pass  # there is no folder, and so there are no keys
         except OSError as error:
@@ -209,7 +234,9 @@ class FileKeyStore(WrappedKeys):
 
     def orgs(self) -> list[str]:
         try:
-            return sorted(path.stem for path in self._folder.glob("*.json"))
+            return sorted(name.removesuffix(".json") for name in os.listdir(self._folder) if name.endswith(".json"))
+        except FileNotFoundError:
+            return []
         except OSError as error:
             raise KeysUnavailable(f"the keys cannot be listed: {error.strerror or error}") from None
 
@@ -224,15 +251,28 @@ class FileKeyStore(WrappedKeys):
         except OSError as error:
             raise KeysUnavailable(f"the keys of the organisation cannot be read: {error.strerror or error}") from None
 
-    def _write(self, org_id: str, text: bytes, *, new: bool) -> None:
+    def _write(self, org_id: str, text: bytes, *, before: bytes | None) -> bool:
         path = self._path(org_id)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_private(path, text, new=new)
-        except FileExistsError:
-            raise KeysUnavailable("the organisation has keys already") from None
+            with _turn(self._folder):
+                if (path.read_bytes() if path.exists() else None) != before:
+                    return False
+                write_private(path, text, new=before is None)
+            return True
         except OSError as error:
             raise KeysUnavailable(f"the keys cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
+def _turn(folder: Path) -> Iterator[None]:
+    """Hold a folder against other writers, of this process and of others."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def write_private(path: Path, data: bytes, *, new: bool) -> None:
@@ -254,10 +294,9 @@ def write_private(path: Path, data: bytes, *, new: bool) -> None:
     sync_directory(os.fspath(path.parent))
 
 
-def _unwrap(master: bytes, org_id: str, text: str) -> bytes:
-    data = bytes.fromhex(text)
-    salt, ct = data[: wrap.SALT_LENGTH], data[wrap.SALT_LENGTH :]
-    secret = wrap.unwrap(master, salt, _INFO + org_id.encode(), ct)
-    if secret is None:
-        raise KeysUnavailable("the master key is not the one that the keys are kept under")
-    return secret
+def _kek(master: bytes | Kek, random: Random) -> Kek:
+    return MasterKek(master, random=random) if isinstance(master, bytes) else master
+
+
+def _context(org_id: str, *which: str | int | None) -> bytes:
+    return _INFO + "\0".join([org_id, *("-" if one is None else str(one) for one in which)]).encode()

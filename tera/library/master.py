@@ -18,7 +18,8 @@ from typing import Final
 
 from tera.crypto.random import system
 from tera.errors import BadInput, BadKey, KeysUnavailable
-from tera.library.keystore import MASTER, write_private
+from tera.library.keystore import write_private
+from tera.library.keystore_kek import MASTER
 
 NAME: Final = "master.key"
 WARNING: Final = (

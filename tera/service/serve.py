@@ -119,7 +119,8 @@ def _server(app: Any, serving: Serving) -> uvicorn.Server:
     try:
         config.load()
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise BadInput(f"the certificate and its key cannot be used: {getattr(error, 'strerror', None)}") from None
+        why = getattr(error, "reason", None) or getattr(error, "strerror", None) or "they are none"
+        raise BadInput(f"the certificate and its key cannot be used: {why}") from None
     return uvicorn.Server(config)
 
 

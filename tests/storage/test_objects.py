@@ -170,6 +170,9 @@ def test_an_aborted_upload_in_parts_is_taken_back_on_the_server() -> None:
         output = server.store(access_key_id="OURS", secret_access_key="s").create(KEY)
         for at in range(20):
             output.write_at(at << 20, bytes(1 << 20))
+        until = time.monotonic() + 20
+        while not any(how == "PUT" for how, _, _ in server.asked) and time.monotonic() < until:
+            time.sleep(0.01)
         output.abort()
         asked = [(how, path) for how, path, _ in server.asked]
     assert any(how == "PUT" and "partNumber=1" in path for how, path in asked)

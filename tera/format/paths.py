@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from operator import methodcaller
 from typing import Final
 
@@ -22,6 +23,7 @@ _slashes: Final = methodcaller("count", "/")
 _JOINED: Final = re.compile(f"[{FORBIDDEN.replace(chr(0), chr(1), 1)}]")
 
 
+@lru_cache(maxsize=16)  # a walk asks first, whether a name can be stored, then the entry with it
 def check_path(path: str) -> bytes:
     """Check one path and return its UTF-8. Raises BadPath."""
     try:

@@ -380,7 +380,7 @@ def test_a_clock_may_be_5_minutes_back(authority: Authority, clock: Clock) -> No
 def test_rules_are_decided_on_what_the_authority_knows(
     authority: Authority, rule: tuple[str, Any], caller: Caller, allowed: bool
 ) -> None:
-    answer = ask(authority, seal([rule]), caller)
+    answer = ask(authority, seal([rule], created=NOW - 1), caller)
     assert (answer.code, answer.rule) == ((None, None) if allowed else ("rule_denied", rule[0]))
 
 

@@ -145,3 +145,8 @@ def test_padding_is_said_in_the_header() -> None:
 )
 def test_a_header_that_no_reader_takes_is_refused(options: dict[str, Any]) -> None:
     refused("bad_input", **options)
+
+
+def test_rules_that_have_ended_already_are_refused() -> None:
+    refused("bad_input", rules=[("time", {"end": 1_000})], created=1_000)
+    made(rules=[("time", {"end": 1_001})], created=1_000)

@@ -29,7 +29,7 @@ VERBS: Final = {
     "policy": ("tera.cli.policy", "Show and change the rules of a container that was sealed with --dynamic."),
     "blocklist": ("tera.cli.blocklist", "Make and change a list of what may not be opened."),
     "authority": ("tera.cli.authority", "Run an authority, which holds shares of keys; see who asked."),
-    "serve": ("tera.cli.service", "Serve a library of containers over HTTP."),
+    "serve": ("tera.cli.service", "Serve a library over HTTP until SIGTERM."),
     "admin": ("tera.cli.admin", "Set up, check, back up and clean a library's data."),
     "audit": ("tera.cli.audit", "Check a log, and show what it says."),
     "completion": ("tera.cli.completion", "Print the script that completes tera's commands in a shell."),

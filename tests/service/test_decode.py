@@ -149,7 +149,7 @@ def denied(house: House, container: str, token: str | None = None, **more: objec
 def test_each_rule_denies_by_its_name(house: House, clock: Clock) -> None:
     bob = house.token(BOB, "decode")
     cases: dict[str, dict[str, object]] = {
-        "time": {"time": {"end": "2001-01-01T00:00:00Z"}},
+        "time": {"time": {"start": "2099-01-01T00:00:00Z"}},
         "ip": {"ip": {"allow": ["198.51.100.0/24"]}},
         "geo": {"geo": {"allow": [{"country": "DE"}]}},
         "device": {"device": {"allow": ["00" * 32]}},

@@ -173,7 +173,7 @@ def test_another_organisation_s_key_proves_no_address(house: House) -> None:
 
 def test_whom_recipients_does_not_name_is_told_that_there_is_nothing(house: House) -> None:
     eve = viewer(house, EVE)["token"]
-    container = house.encode(drm={"recipients": ["*@example.org"], "time": {"end": "2001-01-01T00:00:00Z"}})
+    container = house.encode(drm={"recipients": ["*@example.org"], "time": {"start": "2099-01-01T00:00:00Z"}})
     nothing = house.get("/containers/01890000-0000-7000-8000-000000000000/decode/a.txt", eve)
     for path in ("decode/a.txt", "decode/none", "decode"):
         answer = house.get(f"/containers/{container}/{path}", eve)
@@ -199,10 +199,10 @@ def test_the_owner_is_bound_neither_by_recipients_nor_by_place_time_and_counts(h
             "recipients": [BOB],
             "ip": {"allow": ["192.0.2.0/24"]},
             "geo": {"allow": [{"country": "DE"}]},
-            "time": {"end": "2001-01-01T00:00:00Z"},
+            "time": {"start": "2099-01-01T00:00:00Z"},
             "opens": 1,
             "first_open_for": 1,
-            "entry": {"a.txt": {"recipients": [BOB], "time": {"end": "2001-01-01T00:00:00Z"}}},
+            "entry": {"a.txt": {"recipients": [BOB], "time": {"start": "2099-01-01T00:00:00Z"}}},
         }
     )
     for _ in range(3):
@@ -233,7 +233,7 @@ def test_the_owner_is_bound_by_every_other_rule(house: House) -> None:
 
 def test_the_owner_is_an_address_and_not_every_key_of_the_organisation(house: House) -> None:
     admin = house.token(BOB, "admin")
-    container = house.encode(drm={"recipients": [BOB], "time": {"end": "2001-01-01T00:00:00Z"}})
+    container = house.encode(drm={"recipients": [BOB], "time": {"start": "2099-01-01T00:00:00Z"}})
     assert house.get(f"/containers/{container}/decode/a.txt", admin).json()["rule"] == "time"
     assert opened(house, container, house.token(ANN, "decode")) == 200  # another key of the same address
     theirs = house.encode(token=admin, drm={"recipients": [EVE]})
@@ -273,7 +273,7 @@ def test_a_delegated_viewer_never_has_the_owner_s_exemption(house: House) -> Non
     portal = house.token("portal@example.org", "decode", acts_for=frozenset({ANN}))
     own = house.token(ANN, "decode", acts_for=frozenset({ANN}))
     container = house.encode(drm={"recipients": [BOB]})
-    late = house.encode(drm={"recipients": [ANN], "time": {"end": "2001-01-01T00:00:00Z"}})
+    late = house.encode(drm={"recipients": [ANN], "time": {"start": "2099-01-01T00:00:00Z"}})
     for token in (portal, own):
         assert opened(house, container, token, params={"viewer": ANN}) == 404
         assert opened(house, late, token, params={"viewer": ANN}) == 403

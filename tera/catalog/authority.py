@@ -10,18 +10,22 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import Connection, Table, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, select, update
 
 from tera.audit.events import Event
 from tera.audit.log import Log
 from tera.authority.ports import Kept, State, Transaction, View
 from tera.catalog.engine import Catalog
 from tera.catalog.log import OrgLog
+from tera.catalog.statements import add, first, put
 from tera.catalog.tables import envelope, kept, log_event, mark, opens, reported, viewer
 from tera.policy.marks import Mark, MarkKey, raised
 from tera.state.reader import Opens
 
 _NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+# Made once, as in `tera.catalog.statements`.
+_LAST_TIME: Final = select(func.max(log_event.c.t)).where(log_event.c.org_id == bindparam("org"))
+_FORGET: Final = delete(kept).where(kept.c.org_id == bindparam("org"), kept.c.issued_at < bindparam("before"))
 
 
 class OrgTables(Transaction):
@@ -41,7 +45,7 @@ class OrgTables(Transaction):
         return None if row is None else Mark(int(row.version), bytes(row.digest))
 
     def last_time(self) -> int:
-        found = self._db.scalar(select(func.max(log_event.c.t)).where(log_event.c.org_id == self._org))
+        found = self._db.scalar(_LAST_TIME, {"org": self._org})
         return 0 if found is None else int(found)
 
     def opens(self, bind: bytes, viewer: str) -> Opens:
@@ -75,21 +79,21 @@ class OrgTables(Transaction):
         self._put(opens, {"bind": bind, "viewer": viewer}, {"count": before.count + 1, "first": first})
 
     def keep(self, request: bytes, kept_: Kept) -> None:
-        self._db.execute(
-            insert(kept).values(
-                org_id=self._org,
-                request=request,
-                viewer=kept_.viewer,
-                bind=kept_.bind,
-                session=kept_.session,
-                before=kept_.before,
-                issued_at=kept_.issued,
-                answer=kept_.answer,
-            )
+        add(
+            self._db,
+            kept,
+            org_id=self._org,
+            request=request,
+            viewer=kept_.viewer,
+            bind=kept_.bind,
+            session=kept_.session,
+            before=kept_.before,
+            issued_at=kept_.issued,
+            answer=kept_.answer,
         )
 
     def forget(self, before: int) -> None:
-        self._db.execute(delete(kept).where(kept.c.org_id == self._org, kept.c.issued_at < before))
+        self._db.execute(_FORGET, {"org": self._org, "before": before})
 
     def keep_envelope(self, signer: bytes, policy_id: bytes, body: bytes) -> None:
         self._put(envelope, {"signer": signer, "policy": policy_id}, {"body": body})
@@ -111,14 +115,11 @@ class OrgTables(Transaction):
         self._put(reported, {"device": device}, {"count": count})
 
     def _first(self, table: Table, **names: Any) -> Any:
-        statement = select(table).where(table.c.org_id == self._org)
-        return self._db.execute(statement.filter_by(**names)).first()
+        return first(self._db, table, org_id=self._org, **names)
 
     def _put(self, table: Table, names: dict[str, Any], values: dict[str, Any], new: Mapping[str, Any] = _NONE) -> None:
         """Write a row in place of the one with its key; `new` is for one that was not there. Nobody else writes."""
-        where = [table.c.org_id == self._org, *(table.c[name] == value for name, value in names.items())]
-        if not self._db.execute(update(table).where(*where).values(**values)).rowcount:
-            self._db.execute(insert(table).values(org_id=self._org, **names, **values, **new))
+        put(self._db, table, {"org_id": self._org, **names}, values, dict(new))
 
 
 class OrgState(State):

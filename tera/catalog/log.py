@@ -11,18 +11,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tera.audit import tree
 from tera.audit.events import MAX_TIME, SALT, leaf, parse_event
 from tera.audit.log import Entry, Log, Query, Record, Signed, keys_of
+from tera.catalog.statements import add
 from tera.catalog.tables import log_checkpoint, log_event, log_node
 from tera.crypto.random import Random, system
 from tera.errors import BadLog, NoSuchEvent
 
 PAGE: Final = 1_000
 _LARGEST: Final = 2**63 - 1
+# Made once, as in `tera.catalog.statements`.
+_LAST: Final = select(func.max(log_event.c.idx)).where(log_event.c.org_id == bindparam("org"))
+_HASHES: Final = select(log_node.c.hashes).where(
+    log_node.c.org_id == bindparam("org"), log_node.c.idx == bindparam("idx")
+)
+_LAST_CHECKPOINT: Final = (
+    select(log_checkpoint.c.size, log_checkpoint.c.t.label("time"), log_checkpoint.c.note)
+    .where(log_checkpoint.c.org_id == bindparam("org"))
+    .order_by(log_checkpoint.c.size.desc())
+    .limit(1)
+)
 
 
 class OrgLog(Log):
@@ -38,33 +50,31 @@ class OrgLog(Log):
         index, salt = self.size(), self._random(SALT)
         time, kind, container, bind, subject, viewer = keys
         with _once():
-            self._db.execute(
-                insert(log_event).values(
-                    org_id=self._org,
-                    idx=index,
-                    t=time,
-                    kind=kind,
-                    id=container,
-                    bind=bind,
-                    sub=subject,
-                    viewer=viewer,
-                    salt=salt,
-                    data=event,
-                )
+            add(
+                self._db,
+                log_event,
+                org_id=self._org,
+                idx=index,
+                t=time,
+                kind=kind,
+                id=container,
+                bind=bind,
+                sub=subject,
+                viewer=viewer,
+                salt=salt,
+                data=event,
             )
             hashes = tree.completed(index, tree.leaf_hash(leaf(event, salt)), self.node)
-            self._db.execute(insert(log_node).values(org_id=self._org, idx=index, hashes=b"".join(hashes)))
+            add(self._db, log_node, org_id=self._org, idx=index, hashes=b"".join(hashes))
         return index
 
     def size(self) -> int:
-        found = self._db.scalar(select(func.max(log_event.c.idx)).where(log_event.c.org_id == self._org))
+        found = self._db.scalar(_LAST, {"org": self._org})
         return 0 if found is None else int(found) + 1
 
     def node(self, level: int, index: int) -> bytes:
         row = ((index + 1) << level) - 1
-        found = self._db.scalar(
-            select(log_node.c.hashes).where(log_node.c.org_id == self._org, log_node.c.idx == min(row, _LARGEST))
-        )
+        found = self._db.scalar(_HASHES, {"org": self._org, "idx": min(row, _LARGEST)})
         if found is None:
             if 0 <= row < self.size():
                 raise BadLog(f"the hashes of event {row:,} are missing")
@@ -135,9 +145,7 @@ class OrgLog(Log):
 
     def add_checkpoint(self, signed: Signed) -> None:
         with _once():
-            self._db.execute(
-                insert(log_checkpoint).values(org_id=self._org, size=signed.size, t=signed.time, note=signed.note)
-            )
+            add(self._db, log_checkpoint, org_id=self._org, size=signed.size, t=signed.time, note=signed.note)
 
     def checkpoints(self) -> Iterator[Signed]:
         c = log_checkpoint.c
@@ -155,10 +163,7 @@ class OrgLog(Log):
             start = rows[-1].size + 1
 
     def last_checkpoint(self) -> Signed | None:
-        c = log_checkpoint.c
-        row = self._db.execute(
-            select(c.size, c.t.label("time"), c.note).where(c.org_id == self._org).order_by(c.size.desc()).limit(1)
-        ).first()
+        row = self._db.execute(_LAST_CHECKPOINT, {"org": self._org}).first()
         return None if row is None else Signed(row.size, row.time, bytes(row.note))
 
     def _held(self, index: int) -> tuple[bytes, bytes]:

@@ -63,11 +63,16 @@ class RemoteContainer:
 
     def _read(self, at: int, length: int) -> bytearray:
         stop = at + length if self._fetching.size < 0 else min(at + length, self._fetching.size)
-        data = bytearray()
-        self._fetching.fetch(lambda _, piece: data.extend(piece), at, stop)
-        if self._progress is not None:
-            self._progress(len(data))
-        self._held[at] = data
-        while len(self._held) > HELD:
+        while len(self._held) >= HELD:
             self._held.popitem(last=False)
+        data = bytearray(max(0, stop - at))
+
+        def write(offset: int, piece: memoryview) -> None:
+            data[offset : offset + len(piece)] = piece
+
+        count = self._fetching.fetch(write, at, stop).count
+        del data[count:]
+        if self._progress is not None:
+            self._progress(count)
+        self._held[at] = data
         return data

@@ -6,6 +6,7 @@ import io
 import json
 import re
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from itertools import pairwise, repeat
@@ -153,6 +154,8 @@ def test_the_next_page_is_asked_for_where_the_first_was() -> None:
         (problem("502 Failed", "catalog_unavailable"), ServerUnavailable),
         (problem("503 Failed", "blocked"), ServerUnavailable),
         (problem("400 Bad Request", "output_exists"), BadInput),
+        (problem("503 Failed", "output_exists"), ServerUnavailable),
+        (problem("503 Failed", "interrupted_rewrap"), ServerUnavailable),
         (problem("403 Forbidden", "unsafe_target"), Forbidden),
         (problem("403 Forbidden", "input_changed"), Forbidden),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 99\r\n\r\n{", NoSuchThing),
@@ -331,6 +334,22 @@ def test_a_server_that_answers_before_the_end_is_heard() -> None:
             )
         done.set()
     assert sum(told) < 100_000_000
+
+
+# --- TLS --------------------------------------------------------------------------------------------
+
+
+def test_an_upload_arrives_over_tls(tls: ssl.SSLContext, certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with answering(BUSY, MADE, tls=tls) as found:
+        Library(found.url, TOKEN).upload(io.BytesIO(bytes(1_000_000)))
+        assert [len(one.partition(b"\r\n\r\n")[2]) for one in found.asked] == [1_000_000] * 2
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused_at_once(tls: ssl.SSLContext) -> None:
+    with answering(GOOD, tls=tls) as found, pytest.raises(ServerUnavailable, match="certificate"):
+        Library(found.url, TOKEN).get(ID)
+    assert found.asked == []
 
 
 # --- what is fetched --------------------------------------------------------------------------------

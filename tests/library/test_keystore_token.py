@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import os
 import sys
@@ -14,31 +13,12 @@ import pytest
 from tera.errors import BadInput, KeysUnavailable
 from tera.library.keystore_pkcs11 import TokenPlace
 from tera.library.keystore_token import GCM, KEY_WRAP, TokenKek
-from tests.library.tokens import PIN, FakeKey, FakePackage, SoftHsm, softhsm, wraps_only
+from tests.library.tokens import PIN, FakeKey, FakePackage, SoftHsm, fake_kek, one_key, softhsm, softhsm_kek
 
 pytest.importorskip("pkcs11", reason="no python-pkcs11: pip install 'tera-container[pkcs11]'")
 
 __all__ = ["softhsm"]
 SECRET = bytes(range(32))
-NUMBERS = itertools.count()
-
-
-def fake(package: FakePackage, key: str = "tera", *, pin: str = PIN, module: str | None = None) -> TokenKek:
-    path = module or f"/a-module-{next(NUMBERS)}.so"
-    return TokenKek(TokenPlace(path, "token", key), pin, load=package.load())
-
-
-def one_key(**attributes: object) -> FakePackage:
-    return FakePackage(keys=[("tera", FakeKey(os.urandom(32), attributes))])
-
-
-def soft(softhsm: SoftHsm) -> TokenKek:
-    label = f"token {next(NUMBERS)}"
-    softhsm.add(label)
-    kek = TokenKek(TokenPlace(softhsm.module, label), PIN)
-    kek._module.restart()  # a token that came after the module was loaded
-    kek.make()
-    return kek
 
 
 @pytest.fixture(params=["memory", "memory, key wrap", "softhsm", "softhsm, key wrap"])
@@ -46,11 +26,8 @@ def kek(request: pytest.FixtureRequest) -> TokenKek:
     """A key in a token, by AES-GCM or by key wrap."""
     where, _, how = request.param.partition(", ")
     if where == "memory":
-        return fake(one_key(ENCRYPT=not how))
-    made = soft(request.getfixturevalue("softhsm"))
-    if how:
-        wraps_only(made.place)
-    return made
+        return fake_kek(one_key(ENCRYPT=not how))
+    return softhsm_kek(request.getfixturevalue("softhsm"), encrypts=not how)
 
 
 def damages(data: bytes) -> Iterator[bytes]:
@@ -93,7 +70,7 @@ def test_another_key_of_the_token_opens_nothing(kek: TokenKek) -> None:
 
 def test_neither_pin_nor_secret_is_shown() -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     package.fails = ["DeviceError"] * 9
     with pytest.raises(KeysUnavailable) as caught:
         kek.wrap(b"context", SECRET)
@@ -105,7 +82,7 @@ def test_the_key_that_is_made_cannot_be_taken_out_and_not_be_made_twice(softhsm:
     from pkcs11 import Attribute, KeyType, ObjectClass
     from pkcs11.exceptions import PKCS11Error
 
-    kek = soft(softhsm)
+    kek = softhsm_kek(softhsm)
     kek.wrap(b"", SECRET)
     assert kek._held is not None
     key = kek._held.session.get_key(object_class=ObjectClass.SECRET_KEY, key_type=KeyType.AES, label="tera")
@@ -131,28 +108,28 @@ def test_the_key_that_is_made_cannot_be_taken_out_and_not_be_made_twice(softhsm:
 )
 def test_a_key_that_does_not_do_is_refused_by_name(package: FakePackage, said: str) -> None:
     with pytest.raises(KeysUnavailable, match=said) as caught:
-        fake(package).wrap(b"context", SECRET)
+        fake_kek(package).wrap(b"context", SECRET)
     assert caught.value.hint
 
 
 def test_what_key_wrap_wrapped_still_opens_when_the_key_may_encrypt_too() -> None:
     package = one_key(ENCRYPT=False)
-    kek = fake(package)
+    kek = fake_kek(package)
     old = kek.wrap(b"context", SECRET)
     package.keys[0][1].attributes.clear()
     package.lose_sessions()
-    again = fake(package)
+    again = fake_kek(package)
     assert again.unwrap(b"context", old) == SECRET
     assert (old[0], again.wrap(b"context", SECRET)[0]) == (KEY_WRAP, GCM)
 
 
 def test_what_the_key_may_not_open_is_refused() -> None:
     package = one_key()
-    old = fake(package).wrap(b"context", SECRET)
+    old = fake_kek(package).wrap(b"context", SECRET)
     package.keys[0][1].attributes["DECRYPT"] = False
     package.logged_in = False
     with pytest.raises(KeysUnavailable, match="did not make this"):
-        fake(package).unwrap(b"context", old)
+        fake_kek(package).unwrap(b"context", old)
 
 
 # --- PINs ------------------------------------------------------------------------------------------
@@ -160,7 +137,7 @@ def test_what_the_key_may_not_open_is_refused() -> None:
 
 def test_a_wrong_pin_is_sent_once() -> None:
     package = one_key()
-    kek = fake(package, pin="0000")
+    kek = fake_kek(package, pin="0000")
     for _ in range(5):
         with pytest.raises(KeysUnavailable, match="refused the PIN"):
             kek.wrap(b"context", SECRET)
@@ -168,7 +145,7 @@ def test_a_wrong_pin_is_sent_once() -> None:
 
 
 def test_a_wrong_pin_is_refused_by_softhsm(softhsm: SoftHsm) -> None:
-    place = soft(softhsm).place
+    place = softhsm_kek(softhsm).place
     with pytest.raises(KeysUnavailable, match="refused the PIN"):
         TokenKek(place, "0000").wrap(b"context", SECRET)
     assert TokenKek(place, PIN).wrap(b"context", SECRET)
@@ -177,7 +154,7 @@ def test_a_wrong_pin_is_refused_by_softhsm(softhsm: SoftHsm) -> None:
 def test_a_locked_pin_is_said_and_not_sent_again() -> None:
     package = one_key()
     package.fails = ["PinLocked"]
-    kek = fake(package)
+    kek = fake_kek(package)
     for _ in range(2):
         with pytest.raises(KeysUnavailable, match="locked"):
             kek.wrap(b"context", SECRET)
@@ -188,10 +165,10 @@ def test_no_pin_is_sent_that_could_lock_the_token() -> None:
     package = one_key()
     package.final_try = True
     with pytest.raises(KeysUnavailable, match="locks the token"):
-        fake(package).wrap(b"context", SECRET)
+        fake_kek(package).wrap(b"context", SECRET)
     assert package.pins == []
     package.final_try = False
-    assert fake(package).wrap(b"context", SECRET)
+    assert fake_kek(package).wrap(b"context", SECRET)
 
 
 # --- tokens that go and come -----------------------------------------------------------------------
@@ -199,7 +176,7 @@ def test_no_pin_is_sent_that_could_lock_the_token() -> None:
 
 def test_a_token_that_is_taken_out_is_missed_and_found_again() -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     wrapped = kek.wrap(b"context", SECRET)
     package.present = False
     for _ in range(2):
@@ -211,7 +188,7 @@ def test_a_token_that_is_taken_out_is_missed_and_found_again() -> None:
 
 
 def test_a_token_of_softhsm_that_is_taken_out_is_missed_and_found_again(softhsm: SoftHsm) -> None:
-    kek = soft(softhsm)
+    kek = softhsm_kek(softhsm)
     wrapped = kek.wrap(b"context", SECRET)
     with softhsm.away(), pytest.raises(KeysUnavailable, match=r"the token|no token"):
         kek.unwrap(b"context", wrapped)
@@ -221,7 +198,7 @@ def test_a_token_of_softhsm_that_is_taken_out_is_missed_and_found_again(softhsm:
 @pytest.mark.parametrize("name", ["SessionHandleInvalid", "DeviceError", "GeneralError", "UserNotLoggedIn"])
 def test_a_token_that_fails_for_a_moment_is_asked_again(name: str) -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     wrapped = kek.wrap(b"context", SECRET)
     package.fails = [name, name]  # the call, and the look whether it works
     assert kek.unwrap(b"context", wrapped) == SECRET
@@ -229,7 +206,7 @@ def test_a_token_that_fails_for_a_moment_is_asked_again(name: str) -> None:
 
 def test_sessions_that_are_lost_are_not_noticed() -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     wrapped = kek.wrap(b"context", SECRET)
     package.lose_sessions()
     assert kek.unwrap(b"context", wrapped) == SECRET
@@ -238,7 +215,7 @@ def test_sessions_that_are_lost_are_not_noticed() -> None:
 
 def test_a_token_that_keeps_failing_is_not_asked_for_ever() -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     wrapped = kek.wrap(b"context", SECRET)
     package.fails = ["DeviceError"] * 1_000
     with pytest.raises(KeysUnavailable, match="DeviceError"):
@@ -248,7 +225,7 @@ def test_a_token_that_keeps_failing_is_not_asked_for_ever() -> None:
 
 def test_a_changed_text_does_not_start_the_module_again() -> None:
     package = one_key()
-    kek = fake(package)
+    kek = fake_kek(package)
     wrapped = kek.wrap(b"context", SECRET)
     with pytest.raises(KeysUnavailable):
         kek.unwrap(b"other", wrapped)
@@ -258,7 +235,7 @@ def test_a_changed_text_does_not_start_the_module_again() -> None:
 def test_a_start_for_one_key_is_survived_by_the_other() -> None:
     package = one_key()
     package.keys.append(("other", FakeKey(os.urandom(32))))
-    one, other = fake(package, module="/shared.so"), fake(package, "other", module="/shared.so")
+    one, other = fake_kek(package, module="/shared.so"), fake_kek(package, "other", module="/shared.so")
     kept, mine = one.wrap(b"context", SECRET), other.wrap(b"context", SECRET)
     package.fails = ["DeviceError", "DeviceError"]
     assert one.unwrap(b"context", kept) == SECRET
@@ -302,14 +279,14 @@ def test_threads_do_not_disturb_each_other(kek: TokenKek) -> None:
 
 
 def test_a_forked_child_logs_in_for_itself(softhsm: SoftHsm) -> None:
-    kek = soft(softhsm)
+    kek = softhsm_kek(softhsm)
     wrapped = kek.wrap(b"context", SECRET)
     assert _in_child(lambda: kek.unwrap(b"context", wrapped)) == SECRET
     assert kek.unwrap(b"context", wrapped) == SECRET
 
 
 def test_a_fork_while_another_thread_is_in_the_module_does_not_hang_the_child() -> None:
-    kek = fake(one_key())
+    kek = fake_kek(one_key())
     wrapped = kek.wrap(b"context", SECRET)
     entered, done = threading.Event(), threading.Event()
 

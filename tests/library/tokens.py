@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import itertools
 import os
 import shutil
 import subprocess
@@ -21,7 +22,8 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 
-from tera.library.keystore_pkcs11 import TokenPlace
+from tera.library.keystore_pkcs11 import TokenPlace, module_at
+from tera.library.keystore_token import TokenKek
 
 PIN = "5678-90ab"
 MODULES = (
@@ -29,6 +31,8 @@ MODULES = (
     "/usr/lib64/softhsm/libsofthsm2.so",
     "/usr/local/lib/softhsm/libsofthsm2.so",
 )
+
+_NUMBERS = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,18 @@ def wraps_only(place: TokenPlace) -> None:
     with pkcs11.lib(place.module).get_token(token_label=place.token).open(rw=True, user_pin=PIN) as session:
         key = session.get_key(key_type=pkcs11.KeyType.AES, label=place.key)
         key[pkcs11.Attribute.ENCRYPT] = False
+
+
+def softhsm_kek(softhsm: SoftHsm, *, encrypts: bool = True) -> TokenKek:
+    """Return a new key in a new token."""
+    place = TokenPlace(softhsm.module, f"token {len(list(softhsm.tokens.iterdir()))}")
+    softhsm.add(place.token)
+    kek = TokenKek(place, PIN)
+    module_at(place.module).restart()  # a token that came after the module was loaded
+    kek.make()
+    if not encrypts:
+        wraps_only(place)
+    return kek
 
 
 # --- in memory ------------------------------------------------------------------------------------
@@ -238,6 +254,22 @@ class FakeHandle:
 
     def destroy(self) -> None:
         self.session.called()
+
+
+def fake_kek(package: FakePackage, key: str = "tera", *, pin: str = PIN, module: str | None = None) -> TokenKek:
+    """Return a key in a token in memory, which is in a module of its own unless one is named."""
+    pytest.importorskip("pkcs11", reason="no python-pkcs11: pip install 'tera-container[pkcs11]'")
+    return TokenKek(TokenPlace(module or f"/a-module-{next(_NUMBERS)}.so", "token", key), pin, load=package.load())
+
+
+def one_key(**attributes: object) -> FakePackage:
+    """Return a module with a token with a key."""
+    return FakePackage(keys=[("tera", FakeKey(os.urandom(32), attributes))])
+
+
+def memory_kek() -> TokenKek:
+    """Return a new key in a token in memory."""
+    return fake_kek(one_key())
 
 
 def error(name: str) -> Exception:

@@ -123,7 +123,7 @@ def build(
         raise BadInput("an authority decides on rules that it can read, and there are none")
     for rule in found or ():
         if rule.name == "time" and rule.value.get("end", limits.TIME_MAX) <= created:
-            raise BadInput("the rule time lets nobody in: it has ended already", hint="time.end is when it ends, in UTC")
+            raise BadInput("the rule time lets nobody in: it has ended already", hint="time.end is in UTC")
     if not signers and any(rule.name == "require_signature" for rule in found or ()):
         raise BadInput(
             "the rule require_signature lets nobody in: the container is not signed", hint="--sign-key signs"

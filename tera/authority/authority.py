@@ -81,7 +81,10 @@ class Authority:
         WrongAuthority, RequestSignature, UnknownViewer; AuthorityUnavailable for a block list that cannot be read;
         StateUnavailable, LogUnavailable.
         """
-        request = parse_request(message)
+        return self.answer(parse_request(message), caller)
+
+    def answer(self, request: Request, caller: Caller = UNKNOWN) -> bytes:
+        """Return the same for a request that has been parsed."""
         own = None if request.prefix.policy is None else parse_policy(request.prefix.policy)
         request.check(self.fingerprint)
         reply = None

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from tera.catalog.tables import container, container_tag
 
@@ -101,22 +101,36 @@ def by_bind(db: Connection, bind: bytes) -> list[Row]:
 
 
 def page(db: Connection, org_id: str, wanted: Filter, *, after: int = 0, limit: int = 1_000) -> list[Row]:
-    """Return the next containers that are not deleted, behind the one with the `seq` `after`, the oldest first."""
-    c = container.c
-    statement = _ROWS.where(c.org_id == org_id, c.seq > after)
+    """Return the next containers that are not deleted, behind the one with the `seq` `after`, the oldest first.
+
+    Oldest is the smallest `seq`; where only a time is asked for, the earliest `created_at`.
+    """
+    c, tagged = container.c, container_tag.c
+    start = wanted.start
+    order: tuple[Any, ...]
     if wanted.tag is not None:
-        tagged = select(container_tag.c.seq).where(
-            container_tag.c.org_id == org_id, container_tag.c.tag == wanted.tag, container_tag.c.seq > after
+        # The tag's rows are in order, and each says which container: nothing else is to be looked through.
+        statement = _ROWS.join_from(container_tag, container, c.seq == tagged.seq)
+        statement = statement.where(
+            tagged.org_id == org_id, tagged.tag == wanted.tag, tagged.seq > after, c.seq > after
         )
-        statement = _ROWS.where(c.org_id == org_id, c.seq.in_(tagged.order_by(container_tag.c.seq)))
+        order = (tagged.seq,)
+    elif wanted.start is not None or wanted.end is not None:
+        statement, order = _ROWS.where(c.org_id == org_id), (c.created_at, c.seq)
+        if after and (then := db.scalar(select(c.created_at).where(c.seq == after, c.org_id == org_id))) is not None:
+            # What was deleted keeps its time. One bound, and not two: a database takes the first, and begins there.
+            start = max(then, start or 0)
+            statement = statement.where(or_(c.created_at > then, c.seq > after))
+    else:
+        statement, order = _ROWS.where(c.org_id == org_id, c.seq > after), (c.seq,)
     statement = statement.where(c.status == wanted.status if wanted.status else c.status != DELETED)
     if wanted.name_prefix:
         statement = statement.where(c.name >= wanted.name_prefix, c.name < wanted.name_prefix + "\U0010ffff")
-    if wanted.start is not None:
-        statement = statement.where(c.created_at >= wanted.start)
+    if start is not None:
+        statement = statement.where(c.created_at >= start)
     if wanted.end is not None:
         statement = statement.where(c.created_at < wanted.end)
-    return [_row(found) for found in db.execute(statement.order_by(c.seq).limit(limit))]
+    return [_row(found) for found in db.execute(statement.order_by(*order).limit(limit))]
 
 
 def every(db: Connection, after: int = 0, limit: int = 1_000) -> Iterator[Row]:

@@ -196,6 +196,7 @@ class Catalog:
     def _sqlite(self) -> Engine:
         engine = create_engine(
             self._url,
+            hide_parameters=True,  # they are people's
             poolclass=QueuePool,
             pool_size=POOL,
             max_overflow=POOL,
@@ -219,6 +220,7 @@ class Catalog:
         milliseconds = int(self._timeout * 1_000)
         engine = create_engine(
             self._url.set(drivername="postgresql+psycopg"),
+            hide_parameters=True,  # they are people's
             # Not the server's default, which may be another: the first statement of a writer waits for its turn, and
             # what it sees afterwards has to be what the one before it wrote.
             isolation_level="READ COMMITTED",

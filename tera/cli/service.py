@@ -120,11 +120,14 @@ def command(
 def _prepare(library: Library) -> None:
     """Bring a SQLite file's tables up to date; a server's are the operator's. Raises CatalogUnavailable."""
     if library.catalog.is_sqlite:
-        from tera.catalog.migrate import migrate_after_copy
+        from tera.catalog.tables import VERSION
 
-        copy = migrate_after_copy(library.catalog)
-        if copy is not None:
-            say("warning", f"the catalog was migrated; before that it was copied to {copy}")
+        if library.catalog.version() != VERSION:  # what migrates stays in memory as long as the service runs
+            from tera.catalog.migrate import migrate_after_copy
+
+            copy = migrate_after_copy(library.catalog)
+            if copy is not None:
+                say("warning", f"the catalog was migrated; before that it was copied to {copy}")
         library.catalog.durability()
         return
     from tera.errors import CatalogUnavailable

@@ -21,7 +21,6 @@ from tera.library.keystore import FileKeyStore, WrappedKeys
 from tera.library.library import Library
 from tera.library.rollback import GatedKeys
 from tera.storage.folder import FolderStore
-from tera.storage.objects import ObjectStore
 from tera.storage.port import Store
 
 
@@ -61,6 +60,8 @@ def open_store(where: str, options: Mapping[str, Any]) -> Store:
         return FolderStore(where)
     if kind == "file":
         return FolderStore(rest)
+    from tera.storage.objects import ObjectStore  # 5 MiB of memory that a folder does without
+
     return ObjectStore(where, options)
 
 

@@ -21,9 +21,11 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from tera.authority.keys import HeldKeys
 from tera.codec.authorities import key_id
 from tera.codec.output import sync_directory, write_all
 from tera.codec.recipients import PrivateKey, generate_key
@@ -52,7 +54,7 @@ class OpeningKey:
         return key_id(self.key.public).hex()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class OrgKeys:
     """An organisation's keys: it signs policies, answers and its log with `signing`."""
 
@@ -62,6 +64,11 @@ class OrgKeys:
     @property
     def newest(self) -> OpeningKey:
         return next(one for one in self.opening if one.retired_at is None)
+
+    @cached_property
+    def held(self) -> HeldKeys:
+        """The same as an authority holds them; made once, since that takes as long as a release."""
+        return HeldKeys(self.signing, [one.key for one in self.opening])
 
 
 class KeyStore(Protocol):

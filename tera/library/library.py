@@ -13,7 +13,6 @@ from typing import Final
 
 from tera.audit.events import Event
 from tera.authority.authority import Authority
-from tera.authority.keys import HeldKeys
 from tera.catalog.authority import OrgState
 from tera.catalog.engine import Catalog
 from tera.catalog.orgs import ApiKey, Org
@@ -75,10 +74,9 @@ class Library:
     def authority(self, org_id: str, *, blocklists: tuple[BlockListSource, ...] = ()) -> Authority:
         """Return the organisation's authority, over its rows of the catalog and its keys."""
         keys = self.keys.load(org_id)
-        held = HeldKeys(keys.signing, [one.key for one in keys.opening])
         return Authority(
             OrgState(self.catalog, org_id),
-            held,
+            keys.held,
             origin=f"{self.origin}/{org_id}",
             blocklists=blocklists,
             clock=self.clock,

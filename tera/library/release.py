@@ -17,7 +17,6 @@ from tera.audit.events import Event
 from tera.authority.authority import Authority
 from tera.authority.caller import Caller, known_viewer
 from tera.authority.decide import Basis
-from tera.authority.keys import HeldKeys
 from tera.authority.ports import Kept, Transaction
 from tera.catalog import containers, orgs
 from tera.catalog.authority import OrgState, OrgTables
@@ -86,7 +85,7 @@ def release(library: Library, sender: Sender, message: bytes) -> bytes:
     request = parse_request(message)
     guard = _guard(library, sender, request)
     try:
-        return guard.release(message)
+        return guard.release()
     except Denied as error:
         if error.code not in CODES:
             raise
@@ -103,7 +102,7 @@ def release_of(library: Library, sender: Sender, container_id: str, message: byt
     if lease and not request.lease:
         raise BadInput("the request asks for no lease")
     try:
-        return _guard(library, sender, request, container_id).release(message)
+        return _guard(library, sender, request, container_id).release()
     except RuleDenied as error:
         if error.rule == RECIPIENTS:
             raise NoSuchThing("there is no such container") from None
@@ -129,13 +128,13 @@ class _Guard:
     rules: tuple[Rules, ...]
     refused: Denied | None
 
-    def release(self, message: bytes) -> bytes:
+    def release(self) -> bytes:
         """Ask, and let the authority answer. Raises Blocked, RuleDenied, and what `Authority.release` does."""
         library, org_id = self.library, self.sender.org_id
         keys = library.keys.load(org_id)
         authority = Authority(
             _GuardedState(library.catalog, org_id, self),
-            HeldKeys(keys.signing, [one.key for one in keys.opening]),
+            keys.held,
             origin=f"{library.origin}/{org_id}",
             blocklists=(CatalogBlocks(library.catalog, org_id),),
             clock=library.clock,
@@ -143,7 +142,7 @@ class _Guard:
         try:
             if self.refused is not None:
                 raise self.refused
-            return authority.release(message, self.sender.caller)
+            return authority.answer(self.request, self.sender.caller)
         except (Blocked, RuleDenied) as error:
             self.request.check(authority.fingerprint)  # nobody is on record by a forged request
             self._record(error)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from tera.authority.keys import HeldKeys
 from tera.codec.config import PLAIN
 from tera.codec.gate import ANYBODY, Gate
 from tera.codec.reader import Container
@@ -48,7 +47,7 @@ class OwnGate(Gate):
 
     def release(self, front: Front, stanza: Stanza) -> bytes:
         """Return the share. Raises AuthorityUnavailable for another authority's, BadStanza."""
-        held = HeldKeys(self._keys.signing, [one.key for one in self._keys.opening])
+        held = self._keys.held
         if stanza.params[0] != held.fingerprint:
             raise AuthorityUnavailable("another authority holds a share of the key: open it at the client")
         return held.open(stanza, front.bind)

@@ -1,7 +1,8 @@
 """Errors as RFC 9457 problems: one mapping from the tree of errors to statuses.
 
 The law of this file: every error that a client can cause has its status here, and none says 500. A problem holds the
-error's stable `code` and its one line, under `detail` and, for older clients, `message`.
+error's stable `code` and its one line, under `detail` and, for older clients, `message`. Of what does not answer only
+the part is named: where it is, and what its driver said, is nobody's business outside.
 """
 
 from __future__ import annotations
@@ -13,15 +14,20 @@ from starlette.responses import JSONResponse
 
 from tera.errors import (
     BadCredentials,
+    CatalogUnavailable,
     Conflict,
     Denied,
     Forbidden,
+    KeysUnavailable,
     LimitExceeded,
+    LogUnavailable,
     Malformed,
     NotFound,
     OutputExists,
     PreconditionFailed,
     RuleDenied,
+    StateUnavailable,
+    StoreUnavailable,
     TeraError,
     TooManyTries,
     Unauthentic,
@@ -49,6 +55,15 @@ _STATUS: Final[tuple[tuple[type[TeraError], int], ...]] = (
 )
 
 
+_AWAY: Final[dict[type[TeraError], str]] = {
+    CatalogUnavailable: "the catalog does not answer",
+    KeysUnavailable: "the key store does not answer",
+    LogUnavailable: "the log does not answer",
+    StateUnavailable: "the catalog does not answer",
+    StoreUnavailable: "the store does not answer",
+}
+
+
 def status_of(error: TeraError) -> int:
     """Return the HTTP status of an error."""
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 503)
@@ -69,7 +84,8 @@ def problem(error: TeraError, *, request_id: str = "") -> JSONResponse:
         headers["Retry-After"] = str(RETRY_AFTER)
     if status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="tera", Basic realm="tera"'
-    return shown(status, error.code, str(error), headers=headers, request_id=request_id, **extra)
+    message = _AWAY.get(type(error), str(error))
+    return shown(status, error.code, message, headers=headers, request_id=request_id, **extra)
 
 
 def shown(

@@ -77,6 +77,24 @@ def test_pages_follow_each_other_without_a_gap_or_a_double(catalog: Catalog, org
     assert [one.seq for one in made] == sorted({one.seq for one in made})
 
 
+@pytest.mark.parametrize("wanted", [Filter(start=100), Filter(end=900), Filter(start=100, end=900)])
+def test_a_page_by_time_is_in_the_order_of_time(catalog: Catalog, org: str, wanted: Filter) -> None:
+    times = [500, 100, 300, 300, 900, 200, 300, 99, 100]
+    made = added(catalog, *(row(org, created_at=time, name=str(at)) for at, time in enumerate(times)))
+    added(catalog, row(f"{org}-2", created_at=300))
+    low, high = wanted.start or 0, wanted.end or 1_000
+    expected = [one for one in sorted(made, key=lambda one: (one.created_at, one.seq)) if low <= one.created_at < high]
+    found: list[Row] = []
+    while True:
+        with catalog.writing(org) as db:
+            rows = containers.page(db, org, wanted, after=found[-1].seq if found else 0, limit=2)
+            if not rows:
+                break
+            containers.change(db, rows[-1], status=DELETED)  # the list goes on behind it all the same
+        found += rows
+    assert found == expected
+
+
 def test_filters_mean_what_they_say(catalog: Catalog, org: str) -> None:
     added(
         catalog,

@@ -28,5 +28,6 @@ def trace(library: Library, org_id: str | None = None) -> dict[str, Any]:
             if org_id is not None:
                 wanted = wanted.where(table.c.org_id == org_id)
             found[table.name] = sorted(map(repr, db.execute(wanted)))
-    found["blobs"] = [(one.key, one.size) for one in library.store.blobs() if org_id is None or org_id in one.key]
+    blobs = library.store.blobs()
+    found["blobs"] = sorted((one.key, one.size) for one in blobs if org_id is None or org_id in one.key)
     return found

@@ -7,13 +7,15 @@ FUZZ_SECONDS ?= 60
 PYTEST_ARGS ?=
 # For example BENCH_ARGS=--quick, or --markdown table.md --svg chart.svg
 BENCH_ARGS ?=
+# For example SERVICE_ARGS=--quick, or --only soak --seconds 600
+SERVICE_ARGS ?=
 
 bin := $(VENV)/bin
 dev := $(VENV)/.dev-installed
 # What an editable install must be made again for: the dependencies and the scripts are stated there.
 project := pyproject.toml
 
-# The parts, by pytest-benchmark; compare.py measures whole processes.
+# The parts, by pytest-benchmark; compare.py and service.py measure whole processes.
 parts := $(wildcard benchmarks/test_*.py)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -38,10 +40,11 @@ check: $(dev) ## lint, formatting, types, and which module may import which
 	@$(bin)/mypy --strict
 	@$(bin)/python -m pytest tests/test_layers.py
 
-bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg and the Python peers
+bench: $(VENV)/.bench-installed ## measure tera beside cat, age, openssl, gpg and the Python peers, and the service
 	@[ -z "$(parts)" ] || $(bin)/python -m pytest $(parts) -o addopts= -q --import-mode=importlib \
 		--benchmark-only --benchmark-columns=median,iqr,ops
 	@$(bin)/python benchmarks/compare.py $(BENCH_ARGS)
+	@$(bin)/python -m benchmarks.service $(SERVICE_ARGS)
 
 contexts: $(dev) ## a million random requests: does each rule decide as its text says
 	@TERA_CONTEXTS=1000000 $(bin)/python -m pytest tests/policy/test_evaluate.py tests/policy/test_rule_vectors.py -k many_random_contexts

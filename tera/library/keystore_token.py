@@ -104,11 +104,12 @@ class TokenKek:
 
     def _ready(self) -> TokenKey:
         if self._held is None or self._held.age != self._module.age():
-            self._held = None
+            self._held, sends = None, self._pin.refused is None
             try:
                 self._held = open_key(self._module, self.place, self._pin)
             except KeysUnavailable:
-                self._restart()  # the next one begins anew
+                if sends:
+                    self._restart()  # the next one begins anew, and no session is left that could not log in
                 raise
         return self._held
 

@@ -76,7 +76,7 @@ def document(app: FastAPI) -> dict[str, Any]:
 def _complete(declared: dict[str, Any], path: str, known: Operation) -> None:
     """Add to what a route declares what is known of it."""
     declared["operationId"] = known.id
-    declared["parameters"] = _parameters(declared.get("parameters", []), path)
+    declared["parameters"] = _parameters(declared.get("parameters", []), path, known)
     if known.scope != "-":
         declared["security"] = [{}, *_KEYS] if known.id.startswith(("release_", "lease_")) else _KEYS
         declared["x-scope"] = known.scope
@@ -87,10 +87,14 @@ def _complete(declared: dict[str, Any], path: str, known: Operation) -> None:
     declared["responses"] = {str(status): _response(status, known) for status in known.statuses}
 
 
-def _parameters(declared: list[dict[str, Any]], path: str) -> list[dict[str, Any]]:
+def _parameters(declared: list[dict[str, Any]], path: str, known: Operation) -> list[dict[str, Any]]:
     in_path = [name for name in _PATH if f"{{{name}}}" in path]
     made = [{"name": name, "in": "path", "required": True, "schema": _PATH[name]} for name in in_path]
-    return made + [one for one in declared if one["in"] != "path"]
+    made += [{"name": name, "in": "header", "required": False, "schema": {"type": "string"}} for name in known.heeds]
+    for one in declared:
+        if one["in"] != "path":
+            made.append({**one, "name": one["name"].title()} if one["in"] == "header" else one)
+    return made
 
 
 def _response(status: int, known: Operation) -> dict[str, Any]:

@@ -22,7 +22,7 @@ ANYTHING: Final = "*/*"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`body` and `answer` are media type and schema; None for no body, or bytes of any kind."""
+    """`body` and `answer` are schemas, None for none or for bytes; `heeds` are headers that its route reads itself."""
 
     id: str
     scope: str
@@ -33,6 +33,7 @@ class Operation:
     takes: str = JSON
     required: bool = True
     also: tuple[int, ...] = ()
+    heeds: tuple[str, ...] = ()
 
     @property
     def statuses(self) -> tuple[int, ...]:
@@ -68,9 +69,18 @@ OPERATIONS: Final[dict[tuple[str, str], Operation]] = {
     ("GET", "/orgs/{org_id}/container_by_digest"): Operation(
         "find_container_by_digest", "read", ref("Container"), also=(409,)
     ),
-    ("GET", f"{_ONE}/download"): Operation("download_container", "read", None, CONTAINER, also=(206, 304, 416)),
+    ("GET", f"{_ONE}/download"): Operation(
+        "download_container",
+        "read",
+        None,
+        CONTAINER,
+        also=(206, 304, 416),
+        heeds=("If-None-Match", "If-Range", "Range"),
+    ),
     ("GET", f"{_ONE}/decode"): Operation("decode_container", "decode", ref("Decoded"), also=(409,)),
-    ("GET", f"{_ONE}/decode/{{file}}"): Operation("decode_file", "decode", None, ANYTHING, also=(206, 409, 416)),
+    ("GET", f"{_ONE}/decode/{{file}}"): Operation(
+        "decode_file", "decode", None, ANYTHING, also=(206, 409, 416), heeds=("If-Range", "Range")
+    ),
     ("PUT", f"{_ONE}/block"): Operation(
         "block_container", "write", ref("Message"), body=ref("Reason"), required=False, also=(413,)
     ),

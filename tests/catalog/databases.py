@@ -21,6 +21,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tera.catalog.engine import Catalog
+from tera.catalog.tables import metadata
 
 KINDS = ("sqlite", "postgresql")
 
@@ -79,6 +80,13 @@ def _shared() -> str:
     made.create()
     made.close()
     return url
+
+
+def emptied(catalog: Catalog) -> None:
+    """Remove all rows of a catalog that tests share, for one that looks at all of them."""
+    names = ", ".join(table.name for table in metadata.sorted_tables if table.name != "alembic_version")
+    with catalog.engine.begin() as connection:
+        connection.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
 
 
 @contextmanager

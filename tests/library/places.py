@@ -1,20 +1,27 @@
-"""Libraries for tests: an installation on a SQLite file and a folder, whose clock stands still until it is set."""
+"""Libraries for tests: an installation on a SQLite file and a folder, or on servers, whose clock a test sets."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from sqlalchemy import event
 
 from tera.catalog.engine import Catalog
+from tera.library.keyrows import RowKeyStore
 from tera.library.keystore import FileKeyStore
 from tera.library.library import Library
 from tera.storage.folder import FolderStore
+from tests.catalog.databases import catalog_of, emptied
+from tests.storage.stores import store_of
 
 NOW = 1_900_000_000
+ON_SERVERS = os.environ.get("TERA_TEST_ON") == "servers"
+"""Whether `library` is on PostgreSQL and S3 (`.ci/servers`) in this run; a database is then shared by a process."""
 
 
 class Clock:
@@ -66,7 +73,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def library(tmp_path: Path, empty_catalog: Path, clock: Clock) -> Iterator[Library]:
-    found = library_at(tmp_path, empty_catalog, clock)
-    yield found
-    found.pool.close()
-    found.catalog.close()
+    with ExitStack() as held:
+        if ON_SERVERS:
+            catalog = held.enter_context(catalog_of("postgresql", tmp_path))
+            emptied(catalog)
+            found = Library(catalog, store_of("s3", tmp_path), RowKeyStore(catalog, bytes(32)), clock=clock)
+        else:
+            found = library_at(tmp_path, empty_catalog, clock)
+            held.callback(found.catalog.close)
+        held.callback(found.pool.close)
+        yield found

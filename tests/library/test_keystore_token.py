@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tera.errors import BadInput, KeysUnavailable
+from tera.library.keystore_kek import MasterKek
 from tera.library.keystore_pkcs11 import TokenPlace
 from tera.library.keystore_token import GCM, KEY_WRAP, TokenKek
 from tests.library.tokens import PIN, FakeKey, FakePackage, SoftHsm, fake_kek, one_key, softhsm, softhsm_kek
@@ -93,6 +95,34 @@ def test_the_key_that_is_made_cannot_be_taken_out_and_not_be_made_twice(softhsm:
         kek.make()
 
 
+def test_the_key_that_is_made_is_to_stay_in_the_token() -> None:
+    package = FakePackage()
+    fake_kek(package).make()
+    [(name, key)] = package.keys
+    assert name == "tera" and len(key.value) == 32
+    assert key.attributes == {"PRIVATE": True, "SENSITIVE": True, "EXTRACTABLE": False}
+
+
+def test_a_token_that_gives_too_little_is_refused() -> None:
+    package = one_key()
+    kek = fake_kek(package)
+    wrapped = kek.wrap(b"context", SECRET)
+    package.cut = 1
+    with pytest.raises(KeysUnavailable, match="does not wrap as it should"):
+        kek.wrap(b"context", SECRET)
+    with pytest.raises(KeysUnavailable, match="damaged"):
+        kek.unwrap(b"context", wrapped)
+
+
+def test_the_token_is_not_asked_for_what_no_token_wrapped() -> None:
+    package = one_key()
+    kek = fake_kek(package)
+    for other in (MasterKek(bytes(32)).wrap(b"context", SECRET), b"", b"\1", b"\2" * 61, b"\1" * 137):
+        with pytest.raises(KeysUnavailable, match="not wrapped by a token"):
+            kek.unwrap(b"context", other)
+    assert package.pins == []
+
+
 @pytest.mark.parametrize(
     ("package", "said"),
     [
@@ -142,6 +172,7 @@ def test_a_wrong_pin_is_sent_once() -> None:
         with pytest.raises(KeysUnavailable, match="refused the PIN"):
             kek.wrap(b"context", SECRET)
     assert package.pins == ["0000"]
+    assert package.starts == 1  # the package leaves the session open that could not log in
 
 
 def test_a_wrong_pin_is_refused_by_softhsm(softhsm: SoftHsm) -> None:
@@ -285,6 +316,16 @@ def test_a_forked_child_logs_in_for_itself(softhsm: SoftHsm) -> None:
     assert kek.unwrap(b"context", wrapped) == SECRET
 
 
+def test_a_child_uses_nothing_of_its_parents_login() -> None:
+    package = one_key()
+    kek = fake_kek(package)
+    wrapped = kek.wrap(b"context", SECRET)
+    assert _in_child(lambda: kek.unwrap(b"context", wrapped) + bytes((len(package.pins), package.starts))) == (
+        SECRET + bytes((2, 1))
+    )
+    assert kek.unwrap(b"context", wrapped) == SECRET and (package.pins, package.starts) == ([PIN], 0)
+
+
 def test_a_fork_while_another_thread_is_in_the_module_does_not_hang_the_child() -> None:
     kek = fake_kek(one_key())
     wrapped = kek.wrap(b"context", SECRET)
@@ -318,4 +359,5 @@ def _in_child(work: Callable[[], bytes]) -> bytes:
         return reader.recv_bytes() if reader.poll(10) else b"nothing"
     finally:
         reader.close()
+        os.kill(pid, signal.SIGKILL)  # one that hangs
         os.waitpid(pid, 0)

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tera.errors import KeysUnavailable
+from tera.errors import BadKey, KeysUnavailable
 from tera.library.keystore import FileKeyStore, OrgKeys, WrappedKeys
 from tera.library.keystore_environment import FolderKeys, TextKeys
 from tera.library.keystore_kek import Kek, MasterKek
@@ -220,6 +220,12 @@ def test_keys_move_under_another_master_key_once(writable: Place) -> None:
     assert found.signing.seed == made.signing.seed
     assert writable.reader(other).rekey(ORG, writable.kek) is True
     assert seeds(writable.reader().load(ORG)) == seeds(rotated)
+
+
+@pytest.mark.parametrize("length", [0, 16, 31, 33, 64])
+def test_a_master_key_of_another_length_is_refused(tmp_path: Path, length: int) -> None:
+    with pytest.raises(BadKey, match="32 bytes"):
+        FileKeyStore(tmp_path, bytes(length))
 
 
 # --- damaged and foreign files ---------------------------------------------------------------------

@@ -117,9 +117,10 @@ class FakeKey:
 
 @dataclass
 class FakePackage:
-    """One module with one token. `present`, `mechanisms`, `final_try` and `fails` are the test's to set.
+    """One module with one token. `present`, `mechanisms`, `final_try`, `fails` and `cut` are the test's to set.
 
-    `fails` are errors of the package by name, raised by the next calls that reach the token. `pins` are those sent.
+    `fails` are errors of the package by name, raised by the next calls that reach the token; `cut` is how many bytes
+    are missing at the end of what it gives. `pins` are those sent.
     """
 
     label: str = "token"
@@ -129,6 +130,7 @@ class FakePackage:
     present: bool = True
     final_try: bool = False
     fails: list[str] = field(default_factory=list)
+    cut: int = 0
     pins: list[str] = field(default_factory=list)
     starts: int = 0
     logged_in: bool = False
@@ -232,12 +234,12 @@ class FakeHandle:
 
     def encrypt(self, data: bytes, *, mechanism: Any, mechanism_param: Any) -> bytes:
         self.session.called()
-        return AESGCM(self.key.value).encrypt(mechanism_param.nonce, data, mechanism_param.aad)
+        return self.given(AESGCM(self.key.value).encrypt(mechanism_param.nonce, data, mechanism_param.aad))
 
     def decrypt(self, data: bytes, *, mechanism: Any, mechanism_param: Any) -> bytes:
         self.session.called()
         try:
-            return AESGCM(self.key.value).decrypt(mechanism_param.nonce, data, mechanism_param.aad)
+            return self.given(AESGCM(self.key.value).decrypt(mechanism_param.nonce, data, mechanism_param.aad))
         except InvalidTag:
             raise error("GeneralError") from None
 
@@ -251,6 +253,9 @@ class FakeHandle:
             return FakeHandle(self.session, FakeKey(aes_key_unwrap(self.key.value, data)))
         except InvalidUnwrap:
             raise error("GeneralError") from None
+
+    def given(self, data: bytes) -> bytes:
+        return data[: len(data) - self.session.token.cut]
 
     def destroy(self) -> None:
         self.session.called()

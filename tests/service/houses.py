@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
+import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -53,6 +56,7 @@ class House:
         self.principal = Principal(made.key, self.org)
         self.app = make_app(library, **options)
         self.client = Client(self.app)
+        self.room = Path(tempfile.mkdtemp(prefix="tera-house-"))
 
     def __enter__(self) -> House:
         return self
@@ -61,6 +65,7 @@ class House:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.client.close()
+        shutil.rmtree(self.room)
 
     @property
     def url(self) -> str:

@@ -27,7 +27,7 @@ SHAPE = {
 
 def sealed(house: House, **more: Any) -> bytes:
     """Return the bytes of a container that is sealed to nobody of the service."""
-    path = house.library.store.root.parent / "own.tera"  # type: ignore[attr-defined]
+    path = house.room / "own.tera"
     source = path.with_suffix(".txt")
     source.write_bytes(b"secret " * 1_000)
     tera.encode([source], path, recipients=[tera.generate_key().public], force=True, **more)
@@ -110,7 +110,7 @@ def test_a_form_is_no_container(house: House) -> None:
 
 
 def test_the_memory_of_an_upload_does_not_grow_with_it(house: House) -> None:
-    path = house.library.store.root.parent / "big.tera"  # type: ignore[attr-defined]
+    path = house.room / "big.tera"
     content = noise(bytes(1 << 20) for _ in range(48))
     tera.encode([("big.bin", content)], path, recipients=[tera.generate_key().public])
     data = memoryview(path.read_bytes())

@@ -20,6 +20,7 @@ from tera.policy.envelope import SignedEnvelope, check_authentic, parse_policy
 from tera.policy.marks import Mark, MarkKey
 from tests.library.places import Clock
 from tests.service.houses import ANN, BOB, EVE, House
+from tests.storage.stores import written
 
 DYNAMIC = {"dynamic": True, "recipients": [ANN, BOB], "opens": 5}
 STATIC = {"recipients": [ANN, BOB], "opens": 5}
@@ -280,12 +281,12 @@ def test_a_policy_that_was_changed_in_the_store_is_not_gone_on_with(house: House
     (blob,) = house.library.store.blobs()
     source = house.library.store.open(blob.key)
     front = read_front(source)
+    data = bytearray(source.read_at(0, source.size))
     source.close()
     assert front.policy is not None
-    path = house.library.store.root / blob.key  # type: ignore[attr-defined]
-    data = bytearray(path.read_bytes())
     data[data.index(front.policy) + len(front.policy.rstrip(b"\0")) - 5] ^= 1
-    path.write_bytes(data)
+    house.library.store.delete(blob.key)
+    written(house.library.store, blob.key, bytes(data))
     answer = house.ask("PATCH", f"/containers/{container}/drm", json={"opens": 9})
     assert (answer.status_code, answer.json()["code"]) == (400, "policy_signature")
     assert house.get(f"/containers/{container}/drm").json() == DYNAMIC

@@ -61,7 +61,7 @@ def test_after_rotation_old_keys_open_and_new_ones_seal(house: House, clock: Clo
         assert house.get(f"/containers/{container}/decode/a.txt").content == b"a.txt"
     keys = house.library.keys.load(house.org.id)
     data = house.get(f"/containers/{new}/download").content
-    path = house.library.store.root / f"{uuid.uuid4()}.tera"  # type: ignore[attr-defined]
+    path = house.room / f"{uuid.uuid4()}.tera"
     path.write_bytes(data)
     with tera.open(path, [keys.newest.key], context=tera.Context(viewer=ANN)) as found:
         assert found.read("a.txt") == b"a.txt"

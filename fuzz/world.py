@@ -159,7 +159,7 @@ def sealed(numbers: tuple[int, ...], place: str, authority: bool, label: str = "
         authorities=[AUTHORITY.public] if authority else [],
         signers=[AUTHOR],
         id=CONTAINER,
-        created=NOW,
+        created=NOW - 9,  # rules that have ended already cannot be sealed
         random=fixed_random(label),
         workers=1,
     ) as encoder:

@@ -23,16 +23,22 @@ export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench contexts strangers fuzz fuzz-install vectors clean
+.PHONY: help demo test test-servers check bench contexts strangers fuzz fuzz-install vectors clean
 
 help: ## show this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-15s%s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' $(MAKEFILE_LIST) | awk -F'#' '{ printf "%-20s%s\n", $$1, $$2 }'
 
 demo: $(dev) ## make a key, seal real files, change who may open them, get every byte back
 	@PATH="$(abspath $(bin)):$$PATH" bash examples/demo.sh
 
 test: $(dev) ## run every test
 	@$(bin)/python -m pytest -n auto $(PYTEST_ARGS)
+
+server_suites := tests/library $(addprefix tests/service/test_, $(addsuffix .py, api_keys containers decode download \
+	drm events idempotency lists log pq release tags who_opens))
+
+test-servers: $(dev) ## run the suites of library and service on PostgreSQL and S3 (see .ci/servers)
+	@TERA_TEST_ON=servers $(bin)/python -m pytest -n auto $(server_suites) -k 'not password and not keystore' $(PYTEST_ARGS)
 
 check: $(dev) ## lint, formatting, types, and which module may import which
 	@$(bin)/ruff check .

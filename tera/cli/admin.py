@@ -159,8 +159,10 @@ def rekey(where: Where, new_master_key_file: str | None) -> None:
 
     Who is interrupted runs it again: what is under the new key already stays. Backups of before need the old one.
     """
+    from tera.library.operate import listed
     from tera.library.rekey import rekey as do
 
     with where.library() as library:
-        changed, there = do(where.keys(library), where.data, where.master, new_master_key_file)
+        everyone = [org.id for org in listed(library)]
+        changed, there = do(where.keys(library), where.data, where.master, new_master_key_file, everyone=everyone)
     tell(f"tera: the keys of {changed:,} organisations are under the master key in {there} now")

@@ -7,13 +7,15 @@ it on a command line; a secret has no option, only the file or descriptor that i
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
+from tera.cli.inputs import read_file
 from tera.cli.talk import say
 
 if TYPE_CHECKING:
@@ -27,6 +29,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _WHERE = (
     click.option("--data", metavar="DIR", required=True, envvar="TERA_DATA", help="The service's folder."),
     click.option("--database", metavar="URL", envvar="TERA_DATABASE", help="postgresql://...; else SQLite in DIR."),
+    click.option(
+        "--database-file", metavar="FILE", envvar="TERA_DATABASE_FILE", help="A file with that URL, password and all."
+    ),
     click.option(
         "--storage", metavar="URL", envvar="TERA_STORAGE", help="s3://bucket/prefix, ...; else a folder in DIR."
     ),
@@ -43,43 +48,44 @@ _WHERE = (
 )
 
 
+_NAMES = ("data", "database", "database_file", "storage", "storage_config", "master_key_file", "master_key_fd")
+
+
 class Where:
-    """What the options of `installed` said."""
+    """What the options of `installed` said; `again` says it once more, for a child, without the master key."""
 
     def __init__(
         self,
         data: str,
         database: str | None,
+        database_file: str | None,
         storage: str | None,
         storage_config: str | None,
         master_key_file: str | None,
         master_key_fd: int | None,
+        *,
+        again: Sequence[str] = (),
     ) -> None:
+        if database is not None and database_file is not None:
+            raise click.UsageError("--database and --database-file say the same thing")
         self.data = Path(data)
+        self.again = ["--data", str(self.data), *again]
         self._file, self._fd = master_key_file, master_key_fd
         self._making = False
-        self._rest = (database, storage, storage_config)
+        self._database = database if database_file is None else _url_in(database_file)
+        self._storage, self._config = storage, storage_config
 
     @property
     def is_server(self) -> bool:
         """Whether the catalog is a server's, whose tables are made and changed on demand only."""
-        return self._rest[0] is not None and not self._rest[0].startswith("sqlite:")
-
-    def options(self) -> list[str]:
-        """Return the options again, for a child; the master key is none of them."""
-        found = ["--data", str(self.data)]
-        for name, value in zip(("--database", "--storage", "--storage-config"), self._rest, strict=True):
-            if value is not None:
-                found += [name, value]
-        return found
+        return self._database is not None and not self._database.startswith("sqlite:")
 
     @functools.cached_property
     def installation(self) -> Installation:
         """Where everything is. Raises InputUnavailable, BadInput for options of a store that are none."""
         from tera.library.installation import Installation, read_options
 
-        database, storage, config = self._rest
-        return Installation(self.data, database, storage, read_options(config))
+        return Installation(self.data, self._database, self._storage, read_options(self._config))
 
     @functools.cached_property
     def master(self) -> Master:
@@ -105,7 +111,7 @@ class Where:
         """
         from tera.errors import BadInput
 
-        if not make and self._rest[0] is None and not (self.data / "catalog.db").exists():
+        if not make and self._database is None and not (self.data / "catalog.db").exists():
             raise BadInput(f"there is no library in {self.data}", hint="tera admin init")
         found = self.installation.library(self.master.key)
         try:
@@ -125,13 +131,25 @@ class Where:
         return self.installation.keys(library.catalog, self.master.key)
 
 
+def _url_in(path: str) -> str:
+    text = read_file(path, 4_096, "the address of the database").strip()
+    if not text.isascii() or not text.decode().isprintable():
+        raise click.UsageError(f"{path}: that is no address of a database")
+    return text.decode()
+
+
 def installed(function: _F) -> _F:
     """Give a command its options of where, as one argument `where`."""
 
     @functools.wraps(function)
     def wrapped(**options: Any) -> Any:
-        names = ("data", "database", "storage", "storage_config", "master_key_file", "master_key_fd")
-        return function(where=Where(*(options.pop(name) for name in names)), **options)
+        context = click.get_current_context()
+        again: list[str] = []
+        for name in ("database", "database_file", "storage", "storage_config"):
+            # What came from the environment is there for a child too, and belongs into no command line.
+            if context.get_parameter_source(name) == ParameterSource.COMMANDLINE:
+                again += [f"--{name.replace('_', '-')}", options[name]]
+        return function(where=Where(*(options.pop(name) for name in _NAMES), again=again), **options)
 
     for option in reversed(_WHERE):
         wrapped = option(wrapped)

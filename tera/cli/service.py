@@ -159,4 +159,4 @@ def _locator(path: str | None) -> Locator:
 
 def _due(where: Where) -> list[str]:
     """Return the command that does what is due; the master key is none of its arguments."""
-    return [sys.executable, "-m", "tera", "admin", "due", *where.options()]
+    return [sys.executable, "-m", "tera", "admin", "due", *where.again]

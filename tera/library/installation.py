@@ -18,6 +18,9 @@ from tera.catalog.engine import Catalog
 from tera.errors import BadInput, InputUnavailable
 from tera.library.keyrows import RowKeyStore
 from tera.library.keystore import FileKeyStore, WrappedKeys
+from tera.library.keystore_choice import KeysAt
+from tera.library.keystore_environment import environment_keys
+from tera.library.keystore_kek import Kek
 from tera.library.library import Library
 from tera.library.rollback import GatedKeys
 from tera.storage.folder import FolderStore
@@ -26,12 +29,16 @@ from tera.storage.port import Store
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Where everything is. `database` and `storage` are addresses, None for those below `data`."""
+    """Where everything is. `database` and `storage` are addresses, None for those below `data`.
+
+    The master key is 32 bytes, or a key in a token; `keys_at` says where what it wraps is.
+    """
 
     data: Path
     database: str | None = None
     storage: str | None = None
     storage_options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    keys_at: KeysAt = field(default_factory=KeysAt)
 
     def catalog(self) -> Catalog:
         """Return the catalog. Raises BadInput, CatalogUnavailable."""
@@ -41,13 +48,17 @@ class Installation:
         """Return the store. Raises BadInput, StoreUnavailable."""
         return open_store(self.storage or str(self.data / "blobs"), self.storage_options)
 
-    def keys(self, catalog: Catalog, master: bytes) -> WrappedKeys:
-        """Return the key store: files, or rows where the catalog is a server's."""
+    def keys(self, catalog: Catalog, master: bytes | Kek) -> WrappedKeys:
+        """Return the key store: files, or rows where the catalog is a server's, unless `keys_at` says otherwise."""
+        if self.keys_at.read_only:
+            return environment_keys(master, folder=self.keys_at.folder)
+        if self.keys_at.folder is not None:
+            return FileKeyStore(self.keys_at.folder, master)
         if catalog.is_sqlite:
             return FileKeyStore(self.data / "keys", master)
         return RowKeyStore(catalog, master)
 
-    def library(self, master: bytes) -> Library:
+    def library(self, master: bytes | Kek) -> Library:
         """Return the library. Raises BadInput, BadKey, CatalogUnavailable, StoreUnavailable."""
         catalog = self.catalog()
         return Library(catalog, self.store(), GatedKeys(self.keys(catalog, master), catalog))

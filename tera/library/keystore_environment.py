@@ -4,8 +4,8 @@ The law of this file: nothing is made, changed or destroyed here, and whoever as
 texts are those of a `FileKeyStore`, as useless without the master key, so they may stand in an environment; the master
 key comes as it does elsewhere.
 
-    TERA_KEYS       {"<org>": {"v": 1, ...}, ...}                         read once; Linux takes 128 KiB
-    TERA_KEYS_DIR   a folder of <org>.json, as a secret is mounted        read when used: rotation needs no restart
+    TERA_ORG_KEYS       {"<org>": {"v": 1, ...}, ...}                     read once; Linux takes 128 KiB
+    TERA_ORG_KEYS_DIR   a folder of <org>.json, as a secret is mounted    read when used: rotation needs no restart
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from tera.errors import BadInput, KeysUnavailable
 from tera.library.keystore import FileKeyStore, OrgKeys, WrappedKeys
 from tera.library.keystore_kek import Kek
 
-TEXTS: Final = "TERA_KEYS"
-FOLDER: Final = "TERA_KEYS_DIR"
+TEXTS: Final = "TERA_ORG_KEYS"
+FOLDER: Final = "TERA_ORG_KEYS_DIR"
 
 
 class _ReadOnly(WrappedKeys):

@@ -21,6 +21,8 @@ from tera.library.keystore_kek import MASTER
 if TYPE_CHECKING:
     from pkcs11 import Session, Token
 
+KEY: Final = "tera"
+"""The label of a key that has none."""
 _THERE: Final = "is it plugged in, and its service running?"
 
 
@@ -30,7 +32,7 @@ class TokenPlace:
 
     module: str
     token: str
-    key: str = "tera"
+    key: str = KEY
 
 
 @dataclass(slots=True)
@@ -160,7 +162,7 @@ def open_key(module: Module, place: TokenPlace, pin: Pin) -> TokenKey:
         try:
             key: Any = session.get_key(object_class=ObjectClass.SECRET_KEY, key_type=KeyType.AES, label=name)
         except NoSuchKey:
-            raise KeysUnavailable(f"the token has no AES key {name!r}", hint="make it, or name another") from None
+            raise KeysUnavailable(f"the token has no AES key {name!r}", hint="`tera admin make-key` makes it") from None
         except MultipleObjectsReturned:
             hint = "give them labels that differ"
             raise KeysUnavailable(f"the token has several AES keys {name!r}", hint=hint) from None

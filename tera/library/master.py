@@ -1,8 +1,8 @@
 """The master key, under which all others are kept: from a file, a descriptor, the environment, or made here.
 
-The law of this file: one place names it, and two at once are refused. It is 64 hexadecimal digits, never shown, and
-taken out of the environment when it was there: no child inherits it. One that is made beside the data protects from
-nobody who takes both, and whoever makes it is told.
+The law of this file: one place names it, and two at once are refused. It is 64 hexadecimal digits or 44 of base64,
+never shown, and taken out of the environment when it was there: no child inherits it. One that is made beside the data
+protects from nobody who takes both, and whoever makes it is told.
 
     TERA_MASTER_KEY_FILE   a path          TERA_MASTER_KEY_FD   a number, closed when read
     TERA_MASTER_KEY        the digits      <data>/master.key    made if none of them is there
@@ -10,6 +10,7 @@ nobody who takes both, and whoever makes it is told.
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import MutableMapping
 from dataclasses import dataclass, field
@@ -27,6 +28,7 @@ WARNING: Final = (
     "keep it elsewhere: TERA_MASTER_KEY_FILE names the file",
 )
 _FILE: Final = "TERA_MASTER_KEY_FILE"
+_BASE64: Final = 44
 _FD: Final = "TERA_MASTER_KEY_FD"
 _TEXT: Final = "TERA_MASTER_KEY"
 
@@ -60,15 +62,15 @@ def find_master(
     if text is not None:
         return Master(read_master(text.encode(), _TEXT))
     if fd is not None:
-        return Master(read_master(_from_fd(fd), f"descriptor {fd}"))
+        return Master(read_master(secret_from_fd(fd), f"descriptor {fd}"))
     if file is not None:
-        return Master(read_master(_from_file(Path(file)), file))
+        return Master(read_master(secret_from_file(Path(file)), file))
     own = data / NAME
     if not own.exists():
         if not make:
             raise BadInput(f"there is no master key: {own} is not there", hint=f"{_FILE} names where it is")
         make_master(own)
-    return Master(read_master(_from_file(own), str(own)), beside=True)
+    return Master(read_master(secret_from_file(own), str(own)), beside=True)
 
 
 def make_master(path: Path) -> bytes:
@@ -78,29 +80,31 @@ def make_master(path: Path) -> bytes:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_private(path, made.hex().encode() + b"\n", new=True)
     except FileExistsError:
-        return read_master(_from_file(path), str(path))
+        return read_master(secret_from_file(path), str(path))
     except OSError as error:
         raise KeysUnavailable(f"{path}: {error.strerror or error}") from None
     return made
 
 
 def read_master(data: bytes, where: str) -> bytes:
-    """Return the key in a text. Raises BadKey."""
+    """Return the key in a text, hexadecimal or base64: their lengths differ. Raises BadKey."""
+    text = data.strip()
     try:
-        key = bytes.fromhex(data.decode("ascii").strip())
+        key = base64.b64decode(text, validate=True) if len(text) == _BASE64 else bytes.fromhex(text.decode("ascii"))
     except ValueError:
         key = b""
     if len(key) != MASTER:
-        raise BadKey(f"{where}: a master key is {2 * MASTER} hexadecimal digits")
+        raise BadKey(f"{where}: a master key is {2 * MASTER} hexadecimal digits, or {_BASE64} of base64")
     return key
 
 
 def read_file(path: Path) -> bytes:
     """Return the key in a file. Raises BadKey, KeysUnavailable."""
-    return read_master(_from_file(path), str(path))
+    return read_master(secret_from_file(path), str(path))
 
 
-def _from_fd(fd: int) -> bytes:
+def secret_from_fd(fd: int) -> bytes:
+    """Return what a descriptor holds, 1,024 bytes at most, and close it. Raises KeysUnavailable."""
     try:
         with os.fdopen(fd, "rb") as stream:
             return stream.read(1_024)
@@ -108,11 +112,12 @@ def _from_fd(fd: int) -> bytes:
         raise KeysUnavailable(f"descriptor {fd}: {getattr(error, 'strerror', None) or error}") from None
 
 
-def _from_file(path: Path) -> bytes:
+def secret_from_file(path: Path) -> bytes:
+    """Return what a file holds, 1,024 bytes at most. Raises BadKey if others can write it, KeysUnavailable."""
     try:
         with path.open("rb") as stream:
             if os.fstat(stream.fileno()).st_mode & 0o022:
-                raise BadKey(f"{path}: others than its owner can write the master key", hint=f"chmod 600 {path}")
+                raise BadKey(f"{path}: others than its owner can write it", hint=f"chmod 600 {path}")
             return stream.read(1_024)
     except OSError as error:
         raise KeysUnavailable(f"{path}: {error.strerror or error}") from None

@@ -25,8 +25,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture(params=["a text", "a folder"])
 def store(request: pytest.FixtureRequest, folder: Path) -> WrappedKeys:
     if request.param == "a folder":
-        return environment_keys(MASTER, environ={"TERA_KEYS_DIR": str(folder)})
-    return environment_keys(MASTER, environ={"TERA_KEYS": texts(folder)})
+        return environment_keys(MASTER, environ={"TERA_ORG_KEYS_DIR": str(folder)})
+    return environment_keys(MASTER, environ={"TERA_ORG_KEYS": texts(folder)})
 
 
 def texts(folder: Path) -> str:
@@ -82,14 +82,14 @@ def test_a_mounted_folder_that_is_read_only_is_enough(folder: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "7", '"org"', "[" * 100_000])
 def test_a_text_that_is_no_object_is_refused(text: str) -> None:
-    with pytest.raises(BadInput, match="TERA_KEYS is not a JSON object"):
-        environment_keys(MASTER, environ={"TERA_KEYS": text})
+    with pytest.raises(BadInput, match="TERA_ORG_KEYS is not a JSON object"):
+        environment_keys(MASTER, environ={"TERA_ORG_KEYS": text})
 
 
 @pytest.mark.parametrize("text", ['{"org": 7}', '{"org": null}', '{"org": {}}', '{"org": "{}"}', '{"org": []}'])
 def test_a_text_of_something_else_is_refused_when_it_is_used(text: str) -> None:
     with pytest.raises(KeysUnavailable, match="damaged"):
-        environment_keys(MASTER, environ={"TERA_KEYS": text}).load("org")
+        environment_keys(MASTER, environ={"TERA_ORG_KEYS": text}).load("org")
 
 
 def test_an_organisation_that_was_not_handed_over_is_missed(store: WrappedKeys) -> None:
@@ -98,20 +98,20 @@ def test_an_organisation_that_was_not_handed_over_is_missed(store: WrappedKeys) 
 
 
 def test_two_places_none_and_a_folder_that_is_not_there_are_refused(folder: Path) -> None:
-    both = {"TERA_KEYS": "{}", "TERA_KEYS_DIR": str(folder)}
-    with pytest.raises(BadInput, match="one of TERA_KEYS and TERA_KEYS_DIR"):
+    both = {"TERA_ORG_KEYS": "{}", "TERA_ORG_KEYS_DIR": str(folder)}
+    with pytest.raises(BadInput, match="one of TERA_ORG_KEYS and TERA_ORG_KEYS_DIR"):
         environment_keys(MASTER, environ=both)
-    with pytest.raises(BadInput, match="one of TERA_KEYS and TERA_KEYS_DIR"):
+    with pytest.raises(BadInput, match="one of TERA_ORG_KEYS and TERA_ORG_KEYS_DIR"):
         environment_keys(MASTER, environ={})
-    with pytest.raises(BadInput, match="one of TERA_KEYS and TERA_KEYS_DIR"):
-        environment_keys(MASTER, folder=folder, environ={"TERA_KEYS": "{}"})
+    with pytest.raises(BadInput, match="one of TERA_ORG_KEYS and TERA_ORG_KEYS_DIR"):
+        environment_keys(MASTER, folder=folder, environ={"TERA_ORG_KEYS": "{}"})
     with pytest.raises(BadInput, match="two folders"):
-        environment_keys(MASTER, folder=folder, environ={"TERA_KEYS_DIR": str(folder)})
+        environment_keys(MASTER, folder=folder, environ={"TERA_ORG_KEYS_DIR": str(folder)})
     with pytest.raises(BadInput, match="no such folder"):
         environment_keys(MASTER, folder=folder / "unmounted", environ={})
 
 
 def test_the_environment_stays_for_a_child_to_read(folder: Path) -> None:
-    environ = {"TERA_KEYS": texts(folder)}
+    environ = {"TERA_ORG_KEYS": texts(folder)}
     assert isinstance(environment_keys(MASTER, environ=environ), TextKeys)
-    assert environ == {"TERA_KEYS": texts(folder)}
+    assert environ == {"TERA_ORG_KEYS": texts(folder)}

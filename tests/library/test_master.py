@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import threading
 from pathlib import Path
@@ -31,6 +32,15 @@ def test_each_place_gives_the_key_and_nothing_is_made(tmp_path: Path) -> None:
     assert find_master(data, file=path, environ={"TERA_MASTER_KEY_FILE": "/nowhere"}) == Master(KEY)
     assert find_master(data, fd=descriptor_of(TEXT.encode()), environ={}) == Master(KEY)
     assert not data.exists()
+
+
+def test_base64_is_as_good_as_digits(tmp_path: Path) -> None:
+    text = base64.b64encode(KEY).decode()
+    assert find_master(tmp_path, environ={"TERA_MASTER_KEY": text}) == Master(KEY)
+    assert find_master(tmp_path, file=named(tmp_path, f"{text}\n"), environ={}) == Master(KEY)
+    for other in (text[:-1], f"{text[:-2]}==", f"{text}AAAA", text.replace("A", "-"), f"{text[:20]} {text[20:-1]}"):
+        with pytest.raises(BadKey):
+            find_master(tmp_path, environ={"TERA_MASTER_KEY": other})
 
 
 def test_it_is_not_left_for_children(tmp_path: Path) -> None:

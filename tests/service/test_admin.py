@@ -258,6 +258,10 @@ def test_a_catalog_is_migrated_by_its_own_command_on_a_server(run: Run, tmp_path
         (tmp_path / "key").write_text("ab" * 32)
         where: tuple[str, ...] = ("--data", str(tmp_path / "d"), "--database", database)
         where += ("--storage", storage, "--storage-config", config, "--master-key-file", str(tmp_path / "key"))
+        (tmp_path / "url").write_text(f"{database}\n")
+        by_file = ("--data", str(tmp_path / "d"), "--database-file", str(tmp_path / "url"), *where[4:])
+        assert run("org", "list", where=by_file)[0] == 4
+        assert run("org", "list", where=(*where, "--database-file", "x"))[0] == 2
         code, _, err = run("org", "list", where=where)
         assert code == 4
         assert "tera admin migrate" in err

@@ -10,6 +10,7 @@ import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tera.codec.onward import Onward
 from tera.codec.segment import SegmentReader, chunk_range
 from tera.crypto.chunked import CHUNK
 from tera.crypto.hashes import B3
@@ -23,34 +24,13 @@ from tera.wire import zstd
 _AHEAD = 128 << 10
 
 
-class _Onward:
-    """Plaintext of DATA, read from front to back: every block is read, hashed and decrypted once, and no block twice
-    for the two frames that share it."""
-
-    def __init__(self, data: SegmentReader) -> None:
-        self._data = data
-        self._number = -1
-        self._block = memoryview(b"")
-
-    def plain(self, start: int, stop: int) -> bytes:
-        """See `EntryReader.plain`."""
-        pieces: list[memoryview] = []
-        while start < stop:
-            number, inside = divmod(start, s.BLOCK_PLAIN)
-            if number != self._number:
-                self._block, self._number = memoryview(bytes(self._data.read_block(number))), number
-            end = min(stop - number * s.BLOCK_PLAIN, s.BLOCK_PLAIN)
-            pieces.append(self._block[inside:end])
-            start = number * s.BLOCK_PLAIN + end
-        return b"".join(pieces)
-
-
 class EntryReader:
     """Reads entries of one container; any thread."""
 
     def __init__(self, data: SegmentReader, index: Index) -> None:
         self._data = data
         self._index = index
+        self._headed = -1  # the entry whose head was compared last: the ranges of one file are many
 
     def plain(self, start: int, stop: int) -> bytes:
         """Return verified plaintext of DATA from `start` to `stop`, which lie inside it."""
@@ -77,38 +57,47 @@ class EntryReader:
 
     def range(self, entry: Entry, start: int, stop: int) -> bytes:
         """Return bytes of a file, verified; a start beyond the end gives none."""
+        return b"".join(self.pieces(entry, start, stop))
+
+    def pieces(self, entry: Entry, start: int, stop: int) -> Iterator[bytes]:
+        """Yield the same, a frame at most at a time. A whole file is compared with its digest too."""
         if start < 0 or stop < start:
             raise BadInput("a range starts at 0 or later and does not end before it starts")
-        if entry.is_dir:
-            raise BadInput(f"{entry.path!r} is a folder")
+        _check_file(entry)
         if start == 0 and stop >= entry.size:
-            return b"".join(self.content(entry))  # a whole file is compared with its digest too
+            yield from self.content(entry)
+            return
         stop = min(stop, entry.size)
         self.check_head(entry)
-        if start >= stop:
-            return b""
-        first, last = start // FRAME_RAW, (stop - 1) // FRAME_RAW
-        pieces = [
-            self.frame(entry, number, max(0, start - number * FRAME_RAW), min(FRAME_RAW, stop - number * FRAME_RAW))
-            for number in range(first, last + 1)
-        ]
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        yield from self._frames(entry, start, stop)
 
     def content(self, entry: Entry) -> Iterator[bytes]:
         """Yield a file's frames and verify its end. Raises BadDigest, BadIndex and what reading raises."""
-        if entry.is_dir:
-            raise BadInput(f"{entry.path!r} is a folder")
+        _check_file(entry)
         self.check_head(entry)
-        hasher, count = B3(), records.frame_count(entry.size)
-        plain = _Onward(self._data).plain if count > 1 else self.plain
-        for number in range(count):
-            data = self._frame(entry, number, 0, FRAME_RAW, plain)
+        hasher = B3()
+        for data in self._frames(entry, 0, entry.size):
             hasher.update(data)
             yield data
         self.check_end(entry, hasher.digest())
 
+    def _frames(self, entry: Entry, start: int, stop: int) -> Iterator[bytes]:
+        """Yield what frames have of bytes `start` to `stop`, each block read once."""
+        if start >= stop:
+            return
+        last = (stop - 1) // FRAME_RAW
+        stored, inside = self._index.frame(entry.position, last), stop - last * FRAME_RAW
+        if stored < min(FRAME_RAW, entry.size - last * FRAME_RAW):  # compressed: all of it is needed
+            inside = stored
+        plain = Onward(self._data, self._frame_offset(entry, last) + records.FRAME_HEAD + inside).plain
+        for number in range(start // FRAME_RAW, last + 1):
+            at = number * FRAME_RAW
+            yield self._frame(entry, number, max(0, start - at), min(FRAME_RAW, stop - at), plain)
+
     def check_head(self, entry: Entry) -> None:
         """Compare the ENTRY record with the index. Raises BadIndex, and before that what is wrong with it."""
+        if entry.position == self._headed:
+            return
         at = self._index.offset(entry.position)
         length = self._index.entry_length(entry.position)
         record = self.plain(at, at + records.HEADER + length)
@@ -119,6 +108,7 @@ class EntryReader:
             raise BadIndex(f"{entry.path!r} is not where the index says")
         head = records.parse_entry(record[records.HEADER :])
         check_entry(head, entry)
+        self._headed = entry.position
 
     def frame(self, entry: Entry, number: int, start: int, stop: int) -> bytes:
         """Return bytes `start` to `stop` of frame `number`; of one that is not compressed, no more is read."""
@@ -165,6 +155,11 @@ def check_entry(head: records.EntryHead, entry: Entry) -> None:
         raise BadIndex(f"{entry.path!r} differs between the index and the data")
 
 
+def _check_file(entry: Entry) -> None:
+    if entry.is_dir:
+        raise BadInput(f"{entry.path!r} is a folder")
+
+
 def _check_frame(record: bytes, expected: bytes, entry: Entry) -> None:
     if record[: records.FRAME_HEAD] != expected:
         if _check_inside(record, entry) == records.FRAME:
@@ -190,8 +185,7 @@ class EntryFile(io.RawIOBase):
 
     def __init__(self, reader: EntryReader, entry: Entry) -> None:
         super().__init__()
-        if entry.is_dir:
-            raise BadInput(f"{entry.path!r} is a folder")
+        _check_file(entry)
         self._reader = reader
         self._entry = entry
         self._at = 0

@@ -25,6 +25,7 @@ from tera.catalog.log import OrgLog
 from tera.catalog.sessions import Session
 from tera.codec.reader import Container
 from tera.errors import BadInput, Denied, Forbidden, NoSuchThing, TeraError, TooManyTries, WrongPassphrase
+from tera.format.records import FRAME_RAW
 from tera.format.rules import Rule
 from tera.library import find, lock
 from tera.library.asker import Asker, Said, asker
@@ -35,8 +36,8 @@ from tera.library.unseal import unseal
 from tera.policy.evaluate import Decision
 from tera.state.reader import Opens
 
-PIECE: Final = 1 << 20
-"""Bytes that are verified at once: a frame."""
+PIECE: Final = FRAME_RAW
+"""Bytes that leave at once: a frame, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +124,7 @@ class Opening:
         """Yield bytes `start` to `stop` of the file, at most 1 MiB at a time, each verified; all of it is compared
         with its digest besides."""
         assert self.entry is not None
-        if (start, stop) == (0, self.entry.size):
-            yield from self.container.frames(self.entry)
-            return
-        while start < stop:
-            end = min(stop, (start // PIECE + 1) * PIECE)
-            yield self.container.read_range(self.entry.path, start, end)
-            start = end
+        return self.container.pieces(self.entry, start, stop)
 
     # --- deciding ---------------------------------------------------------------------------------------
 

@@ -141,6 +141,20 @@ def test_a_range_costs_its_blocks(large: bytes) -> None:
             assert source.count - before <= (blocks + 1) * s.BLOCK_SIZE
 
 
+def test_what_is_read_onward_reads_each_block_once(large: bytes) -> None:
+    source = Counting(large)
+    with Container(source, [KEK]) as container:
+        entry = container.entry("noise")
+        assert b"".join(container.frames(entry)) == NOISE
+        before, blocks = source.count, -(-len(NOISE) // s.BLOCK_PLAIN) + 1
+        assert b"".join(container.frames(entry)) == NOISE
+        assert source.count - before <= (blocks + 1) * s.BLOCK_SIZE  # and the one with the end once more
+        for start, stop in ((100, 100 + MIB), (MIB // 2, 3 * MIB), (MIB - 1, MIB + 1)):
+            before, blocks = source.count, stop // MIB - start // MIB + 1
+            assert b"".join(container.pieces(entry, start, stop)) == NOISE[start:stop]
+            assert source.count - before <= (blocks + 1) * s.BLOCK_SIZE
+
+
 def test_reading_in_small_steps_reads_each_block_a_few_times_only(large: bytes) -> None:
     for path, content in (("noise", NOISE), ("text", TEXT)):
         source = Counting(large)
